@@ -1,0 +1,1 @@
+"""Chest X-ray findings: training (`cxr.training`) and serving (`cxr.serving`) of one model folder."""

@@ -1,0 +1,254 @@
+"""Any picture file -> grey pixels 0..1 plus what the file says of itself.
+
+Training and serving both read films with `read` and bring them to the network's size with
+`squeeze`, so that the network meets the same pixels in both. Pillow does the decoding, from a
+fixed list of formats. DICOM will be one more branch of `read`.
+"""
+
+import io
+import struct
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageOps
+
+FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
+# The usual suffixes of those formats, lower case.
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
+MIN_SIDE = 64
+MAX_PIXELS = 100_000_000
+
+# How files of the accepted formats begin: tells a cut-off film from a file of another kind.
+_SIGNATURES = {
+    b"\x89PNG": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"BM": "BMP",
+}
+
+# Pillow warns at a size that `_check_size` judges by itself.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+
+class RadiographError(ValueError):
+    """A file that cannot be read as a film; the message is one sentence for a layman."""
+
+
+class Missing(RadiographError):
+    """There is no such file, or it may not be opened."""
+
+
+class Empty(RadiographError):
+    """The file holds no bytes."""
+
+
+class NotAnImage(RadiographError):
+    """The file is not a picture in one of the accepted formats."""
+
+
+class Truncated(RadiographError):
+    """The file begins as a picture but is cut off or damaged."""
+
+
+class TooSmall(RadiographError):
+    """The picture is under 64 pixels a side."""
+
+
+class TooManyPixels(RadiographError):
+    """The picture has over 100 million pixels."""
+
+
+class Animated(RadiographError):
+    """The file holds several pictures."""
+
+
+@dataclass(frozen=True)
+class Radiograph:
+    """A film as read.
+
+    pixels: float32 [height, width], 0 (black) to 1 (white), EXIF orientation applied.
+    facts: what the file says of itself: format, mode, width, height (as shown), bits (of the
+        file), bits_used (that its values fill).
+    warnings: sentences for the reader on what looked odd.
+    """
+
+    pixels: np.ndarray
+    facts: dict[str, str | int]
+    warnings: tuple[str, ...] = field(default=())
+
+
+def read(source: str | Path | bytes | BinaryIO) -> Radiograph:
+    """Reads one film: PNG, JPEG, TIFF, WebP or BMP; 8 or 16 bit; grey, colour, alpha or palette.
+
+    source: a path, the file's bytes, or an open binary file.
+    Raises a RadiographError with a sentence for a layman; `Missing`, `Empty`, `NotAnImage`,
+    `Truncated`, `TooSmall`, `TooManyPixels` or `Animated` tell the kinds apart.
+    """
+    data = _read_bytes(source)
+    image = _open(data)
+    _check_size(image)
+    try:
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)
+    except (OSError, SyntaxError, EOFError, ValueError, struct.error, IndexError) as error:
+        raise _damaged() from error
+    except MemoryError as error:
+        raise TooManyPixels("This picture is too large to be opened on this machine.") from error
+    pixels, bits, bits_used, notes = _to_grey(image)
+    height, width = pixels.shape
+    facts: dict[str, str | int] = {
+        "format": image.format or _format_of(data),
+        "mode": image.mode,
+        "width": width,
+        "height": height,
+        "bits": bits,
+        "bits_used": bits_used,
+    }
+    return Radiograph(pixels, facts, tuple(notes))
+
+
+def squeeze(pixels: np.ndarray, size: int) -> np.ndarray:
+    """Brings float32 pixels [height, width] to float32 [size, size], 0..1.
+
+    The picture is squeezed to a square, not cropped: NIH's own 1024x1024 files were made so.
+    Bilinear with a support that grows with the reduction (Pillow's antialiased filter).
+    """
+    image = Image.fromarray(np.ascontiguousarray(pixels, dtype=np.float32))
+    small = np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+    return np.clip(small, 0.0, 1.0)
+
+
+def _read_bytes(source: str | Path | bytes | BinaryIO) -> bytes:
+    if isinstance(source, bytes):
+        data = source
+    elif isinstance(source, str | Path):
+        try:
+            data = Path(source).read_bytes()
+        except FileNotFoundError as error:
+            raise Missing(f"There is no file {str(source)!r}; check its name.") from error
+        except OSError as error:
+            raise Missing(
+                f"The file {str(source)!r} could not be opened: {error.strerror}."
+            ) from error
+    else:
+        data = source.read()
+    if not data:
+        raise Empty("This file is empty; choose the film again.")
+    return data
+
+
+def _open(data: bytes) -> Image.Image:
+    """Opens the header only. Raises the RadiographError that fits."""
+    try:
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels() from error
+    except (OSError, SyntaxError, EOFError, ValueError, struct.error, IndexError) as error:
+        # UnidentifiedImageError is an OSError.
+        if _format_of(data):
+            raise _damaged() from error
+        if data[128:132] == b"DICM":
+            raise NotAnImage(
+                "This is a DICOM file, which cannot be read yet; export the film as PNG first."
+            ) from error
+        raise NotAnImage(
+            "This file is not a picture that can be read; use PNG, JPEG, TIFF, WebP or BMP."
+        ) from error
+
+
+def _check_size(image: Image.Image) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise _too_many_pixels()
+    # Phones write a JPEG with a preview behind it ("MPO"); its first picture is the film.
+    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+        raise Animated(
+            "This file holds several pictures (an animation or many pages); save one film as one "
+            "picture."
+        )
+    if min(width, height) < MIN_SIDE:
+        raise TooSmall(
+            f"This picture has {width}x{height} pixels; a film needs at least {MIN_SIDE} a side."
+        )
+
+
+def _to_grey(image: Image.Image) -> tuple[np.ndarray, int, int, list[str]]:
+    """Grey float32 pixels 0..1, bits of the file, bits its values fill, warnings."""
+    if image.mode.startswith("I") or image.mode == "F":
+        return _deep_to_grey(image)
+    flat, notes = _flatten(image)
+    grey = np.asarray(flat.convert("L"))
+    return np.multiply(grey, np.float32(1 / 255), dtype=np.float32), 8, 8, notes
+
+
+def _deep_to_grey(image: Image.Image) -> tuple[np.ndarray, int, int, list[str]]:
+    """Pixels of over 8 bits a value: 16-bit whole numbers, 32-bit whole numbers, floats."""
+    values = np.asarray(image).astype(np.float32)
+    if image.mode.startswith("I;16"):
+        return _scale_16_bit(values)
+    if not np.isfinite(values).all():
+        raise _damaged()
+    low, high = float(values.min()), float(values.max())
+    if image.mode == "I" and low >= 0 and high <= 65535:
+        return _scale_16_bit(values)
+    span = max(high - low, np.finfo(np.float32).tiny)
+    warning = "The file does not say where black and white lie; its own darkest and brightest \
+pixels were taken."
+    return (values - np.float32(low)) / np.float32(span), 32, 32, [warning]
+
+
+def _scale_16_bit(values: np.ndarray) -> tuple[np.ndarray, int, int, list[str]]:
+    """Detectors store 10 to 14 bits in 16-bit files: scales by the bits that the values fill."""
+    brightest = int(values.max())
+    bits_used = next(bits for bits in (8, 10, 12, 14, 16) if brightest < 2**bits)
+    notes = []
+    if bits_used < 16:
+        notes.append(
+            f"This 16-bit file only uses {bits_used} bits; its brightness was scaled to that."
+        )
+    return values * np.float32(1 / (2**bits_used - 1)), 16, bits_used, notes
+
+
+def _flatten(image: Image.Image) -> tuple[Image.Image, list[str]]:
+    """An 8-bit picture without palette or transparency, and warnings on what it had."""
+    notes: list[str] = []
+    if image.mode in ("1", "L"):
+        return image, notes
+    if image.mode == "P":
+        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+    elif image.mode not in ("RGB", "RGBA", "LA"):
+        image = image.convert("RGBA" if image.mode in ("PA", "La", "RGBa") else "RGB")
+    if image.mode in ("RGBA", "LA") and image.getchannel("A").getextrema() != (255, 255):
+        notes.append("See-through parts of this picture were taken as black.")
+        black = Image.new(image.mode, image.size, (0,) * (len(image.mode) - 1) + (255,))
+        image = Image.alpha_composite(black.convert("RGBA"), image.convert("RGBA"))
+    if image.mode in ("RGB", "RGBA") and _is_coloured(image):
+        notes.append("This picture is in colour; a radiograph is grey.")
+    return image, notes
+
+
+def _is_coloured(image: Image.Image) -> bool:
+    """Whether the channels differ by more than compression noise, on a thinned-out copy."""
+    thin = np.asarray(image.reduce(max(1, min(image.size) // 64)))[..., :3].astype(np.int16)
+    return float((thin.max(-1) - thin.min(-1)).mean()) > 4.0
+
+
+def _format_of(data: bytes) -> str:
+    """The accepted format that the first bytes announce, or ''."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    return next((name for start, name in _SIGNATURES.items() if data.startswith(start)), "")
+
+
+def _damaged() -> Truncated:
+    return Truncated("This picture is cut off or damaged; send or save the file again.")
+
+
+def _too_many_pixels() -> TooManyPixels:
+    return TooManyPixels(
+        f"This picture has over {MAX_PIXELS // 1_000_000} million pixels; save a smaller copy."
+    )

@@ -1,0 +1,82 @@
+"""Augmentation of a whole batch in one step, on the device that the batch lies on.
+
+Rotation, scale, shift and shear by one grid_sample, then contrast and brightness. No flips: on a
+chest film left and right differ.
+"""
+
+import torch
+import torch.nn.functional as F
+from fastai.vision.augment import RandTransform
+from fastai.vision.core import TensorImageBW
+
+
+class TensorFilm(TensorImageBW):
+    """Films [N, 1, S, S]; bone white, so shown with a grey colour map that is not inverted."""
+
+    _show_args = {"cmap": "gray"}
+
+
+class TensorBoxMap(TensorImageBW):
+    """Box maps [N, 15, 32, 32]: the share of each cell that a box of the label covers."""
+
+
+class AugmentFilms(RandTransform):
+    """Draws one random affine map and one change of grey for each film of a batch.
+
+    The box maps of the batch move with their films. degrees, scale, shift (share of the side),
+    shear and grey are the largest changes either way.
+    """
+
+    order = 20  # behind IntToFloatTensor
+    split_idx = 0  # training only
+
+    def __init__(
+        self,
+        degrees: float = 10.0,
+        scale: float = 0.15,
+        shift: float = 0.06,
+        shear: float = 0.05,
+        grey: float = 0.25,
+    ):
+        super().__init__(p=1.0)
+        self.degrees, self.scale, self.shift, self.shear = degrees, scale, shift, shear
+        self.grey = grey
+
+    def before_call(self, b, split_idx: int) -> None:
+        """Draws the state for the batch, once for films and box maps."""
+        self.do = split_idx == self.split_idx
+        films = b[0] if isinstance(b, tuple | list) else b
+        n, device = len(films), films.device
+
+        def draw(limit: float) -> torch.Tensor:
+            return ((torch.rand(n) * 2 - 1) * limit).to(device)
+
+        angle = torch.deg2rad(draw(self.degrees))
+        size = 1 + draw(self.scale)
+        cos, sin, shear = angle.cos() * size, angle.sin() * size, draw(self.shear)
+        rows = [
+            torch.stack([cos, -sin + shear, draw(2 * self.shift)], -1),
+            torch.stack([sin, cos, draw(2 * self.shift)], -1),
+        ]
+        self.theta = torch.stack(rows, 1)
+        self.contrast, self.brightness = 1 + draw(self.grey), draw(self.grey / 2)
+        self.gamma = torch.exp(draw(self.grey))
+
+    def encodes(self, films: TensorFilm):
+        moved = self._move(films.as_subclass(torch.Tensor))
+        contrast, brightness, gamma = (
+            value[:, None, None, None] for value in (self.contrast, self.brightness, self.gamma)
+        )
+        grey = moved.clamp_(1e-4, 1).pow_(gamma).sub_(0.5).mul_(contrast).add_(0.5 + brightness)
+        return TensorFilm(grey.clamp_(0, 1))
+
+    def encodes(self, maps: TensorBoxMap):  # noqa: F811 (fastai dispatches by the annotation)
+        if not maps.any():
+            return maps
+        return TensorBoxMap(self._move(maps.as_subclass(torch.Tensor)))
+
+    def _move(self, pictures: torch.Tensor) -> torch.Tensor:
+        grid = F.affine_grid(self.theta, list(pictures.shape), align_corners=False)
+        return F.grid_sample(
+            pictures, grid, mode="bilinear", padding_mode="zeros", align_corners=False
+        )

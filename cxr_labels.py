@@ -1,0 +1,192 @@
+"""The findings of NIH ChestX-ray14: their names, order, prevalence and a plain sentence on each.
+
+This is the only place where the order of the labels stands. Every array of 15 numbers in this
+project (targets, logits, evidence maps, probabilities) is in the order of `LABELS`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One label of the data set.
+
+    name: NIH's spelling, used in every file, JSON, CSV and endpoint.
+    display: the name shown to people.
+    sentence: what it is, in one plain sentence for a lay reader.
+    nih_prevalence: share of the 112,120 films of the full release that carry it, 0..1
+        (counted in NIH's own table, Data_Entry_2017_v2020.csv).
+    """
+
+    name: str
+    display: str
+    sentence: str
+    nih_prevalence: float
+
+
+NO_FINDING = "No Finding"
+
+TABLE: tuple[Finding, ...] = (
+    Finding(
+        "Atelectasis",
+        "Atelectasis",
+        "Part of a lung has lost its air and shrunk.",
+        0.1031,
+    ),
+    Finding(
+        "Cardiomegaly",
+        "Cardiomegaly",
+        "The heart looks larger than expected.",
+        0.0248,
+    ),
+    Finding(
+        "Effusion",
+        "Effusion",
+        "Fluid has gathered between the lung and the chest wall.",
+        0.1188,
+    ),
+    Finding(
+        "Infiltration",
+        "Infiltration",
+        "A hazy area where something denser than air, such as fluid or cells, lies in the lung.",
+        0.1774,
+    ),
+    Finding(
+        "Mass",
+        "Mass",
+        "A spot in the lung that is wider than 3 cm.",
+        0.0516,
+    ),
+    Finding(
+        "Nodule",
+        "Nodule",
+        "A small round spot in the lung, up to 3 cm wide.",
+        0.0565,
+    ),
+    Finding(
+        "Pneumonia",
+        "Pneumonia",
+        "Signs that fit an infection of the lung.",
+        0.0128,
+    ),
+    Finding(
+        "Pneumothorax",
+        "Pneumothorax",
+        "Air has escaped between the lung and the chest wall, and the lung may have collapsed.",
+        0.0473,
+    ),
+    Finding(
+        "Consolidation",
+        "Consolidation",
+        "An area of lung is filled with fluid or other material instead of air.",
+        0.0416,
+    ),
+    Finding(
+        "Edema",
+        "Edema",
+        "Fluid has built up inside the lungs, often because the heart pumps weakly.",
+        0.0205,
+    ),
+    Finding(
+        "Emphysema",
+        "Emphysema",
+        "The small air sacs of the lung are damaged and over-filled with air.",
+        0.0224,
+    ),
+    Finding(
+        "Fibrosis",
+        "Fibrosis",
+        "Scarring has made lung tissue thick and stiff.",
+        0.0150,
+    ),
+    Finding(
+        "Pleural_Thickening",
+        "Pleural thickening",
+        "The lining around the lung has become thicker.",
+        0.0302,
+    ),
+    Finding(
+        "Hernia",
+        "Hernia",
+        "An organ of the belly, often the stomach, bulges into the chest through the diaphragm.",
+        0.0020,
+    ),
+    Finding(
+        NO_FINDING,
+        "No finding",
+        "None of the 14 findings was noted in the report; it does not rule out disease.",
+        0.5384,
+    ),
+)
+
+LABELS: tuple[str, ...] = tuple(finding.name for finding in TABLE)
+FINDINGS: tuple[str, ...] = tuple(label for label in LABELS if label != NO_FINDING)
+DISPLAY: dict[str, str] = {finding.name: finding.display for finding in TABLE}
+NIH_PREVALENCE: dict[str, float] = {finding.name: finding.nih_prevalence for finding in TABLE}
+
+# The box file of the release spells one finding differently from the label table.
+_ALIASES = {"Infiltrate": "Infiltration"}
+_INDEX = {label: i for i, label in enumerate(LABELS)}
+
+
+class LabelError(ValueError):
+    """A label that this project does not know, or labels that contradict each other."""
+
+
+def parse_label(text: str, row: int | None = None) -> str:
+    """The label that `text` names, in NIH's spelling.
+
+    row: line of the table it stands in, for the message. Raises LabelError if it is unknown.
+    """
+    name = text.strip()
+    name = _ALIASES.get(name, name)
+    if name not in _INDEX:
+        raise LabelError(
+            f"{_place(row)}the label {name!r} is not one of the 15 known labels: "
+            f"{', '.join(LABELS)}."
+        )
+    return name
+
+
+def parse_labels(text: str, row: int | None = None) -> tuple[str, ...]:
+    """The labels in a cell such as "Atelectasis|Effusion", in the order of LABELS, each once.
+
+    row: line of the table the cell stands in, for the message. Raises LabelError on an unknown
+    label, on an empty cell, and on "No Finding" beside a finding.
+    """
+    names = {parse_label(part, row) for part in text.split("|")} if text.strip() else set()
+    if not names:
+        raise LabelError(
+            f"{_place(row)}the cell of labels is empty; write {NO_FINDING!r} where a film has none."
+        )
+    if NO_FINDING in names and len(names) > 1:
+        raise LabelError(f"{_place(row)}{text!r} says {NO_FINDING!r} and names a finding.")
+    return tuple(label for label in LABELS if label in names)
+
+
+def encode(labels: tuple[str, ...]) -> np.ndarray:
+    """Labels as a uint8 array [15] of 0 and 1, in the order of LABELS."""
+    target = np.zeros(len(LABELS), np.uint8)
+    target[[_INDEX[label] for label in labels]] = 1
+    return target
+
+
+def index(label: str) -> int:
+    """Place of a label in LABELS. Raises KeyError if it is unknown."""
+    return _INDEX[label]
+
+
+def markdown_table() -> str:
+    """The table of findings that README shows, as Markdown."""
+    rows = [
+        f"| {f.display} | `{f.name}` | {f.sentence} | {100 * f.nih_prevalence:.1f} % |"
+        for f in TABLE
+    ]
+    head = ["| finding | label | what it is | share of NIH's films |", "|---|---|---|---|"]
+    return "\n".join(head + rows)
+
+
+def _place(row: int | None) -> str:
+    return "" if row is None else f"Row {row}: "
