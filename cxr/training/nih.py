@@ -229,9 +229,7 @@ def _read_table(files: _Files) -> pd.DataFrame:
         if IMAGE in first_line and LABEL_CELL in first_line:
             # The full release's header spells `OriginalImage[Width,Height]` over two columns and
             # ends each row with a comma: columns are taken by name, never by place.
-            table = pd.read_csv(
-                io.BytesIO(head), dtype=str, index_col=False, keep_default_na=False
-            )
+            table = pd.read_csv(io.BytesIO(head), dtype=str, index_col=False, keep_default_na=False)
             tables.append(table.rename(columns=str.strip))
     if not tables:
         others = f" ({', '.join(seen[:3])} is something else)" if seen else ""

@@ -12,7 +12,7 @@ import os
 import zipfile
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -31,30 +31,33 @@ class PixelCache:
     """uint8 films [N, size, size] on disk, read one by one.
 
     folder: where the cache lies.
-    readable: bool [N], false where a film could not be decoded.
+    readable: bool, one a film that was asked for, false where it could not be decoded.
+    rows: place in the file of each of the N readable films.
     """
 
     folder: Path
     size: int
     readable: np.ndarray
+    rows: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
+        self.rows = np.flatnonzero(self.readable)
         self._offset = _header_bytes(self.folder / "films.npy")
         self._file = os.open(self.folder / "films.npy", os.O_RDONLY)
 
     def film(self, i: int) -> np.ndarray:
-        """Film i, uint8 [size, size]. Read with pread, which forked loaders may share."""
+        """Readable film i, uint8 [size, size]. Read with pread, which forked loaders may share."""
         length = self.size * self.size
-        data = os.pread(self._file, length, self._offset + i * length)
+        data = os.pread(self._file, length, self._offset + int(self.rows[i]) * length)
         return np.frombuffer(data, np.uint8).reshape(self.size, self.size)
 
     def films(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """Films as float32 [n, 1, size, size], 0..1, as the network takes them."""
-        batch = np.stack([self.film(int(i)) for i in indices])[:, None]
+        batch = np.stack([self.film(i) for i in indices])[:, None]
         return np.multiply(batch, np.float32(1 / 255), dtype=np.float32)
 
     def __len__(self) -> int:
-        return len(self.readable)
+        return len(self.rows)
 
 
 def default_folder() -> Path:
@@ -182,12 +185,10 @@ def _create(path: Path, shape: tuple[int, int, int]) -> None:
     """Makes the array file at its full length, as a hole that fills while films are decoded."""
     if path.is_file():
         return
-    with atomic.replacing(path) as part:
-        with part.open("wb") as file:
-            np.lib.format.write_array_header_1_0(
-                file, {"descr": "|u1", "fortran_order": False, "shape": shape}
-            )
-            file.truncate(file.tell() + shape[0] * shape[1] * shape[2])
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    with atomic.replacing(path) as part, part.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        file.truncate(file.tell() + shape[0] * shape[1] * shape[2])
 
 
 def _header_bytes(path: Path) -> int:

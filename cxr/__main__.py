@@ -1,0 +1,127 @@
+"""Findings on chest films from the command line.
+
+    python -m cxr predict models/starter film.png
+    python -m cxr predict models/starter film.png --json
+    python -m cxr predict models/starter folder/ --csv --output answers.csv
+
+Exit status: 0 when every film was answered, 1 when any was refused or unreadable (the others are
+still answered), 2 for wrong usage.
+"""
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+import cxr_labels
+from cxr import atomic, radiograph
+from cxr.model_folder import ModelFolderError
+from cxr.serving import analysis, model_source
+from cxr.serving.predictor import Predictor
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except ModelFolderError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"{error.strerror}: {error.filename}.", file=sys.stderr)
+        return 2
+
+
+def predict(options: argparse.Namespace) -> int:
+    """Answers for films one by one, so that results come as they are made."""
+    predictor = Predictor(model_source.find(options.model))
+    status = 0
+    with _output(options.output) as out:
+        write = _writer(out, options.form)
+        for path in _films(options.films):
+            found = analysis.answer_file(predictor, path, str(path))
+            write(found)
+            if found["refused"] is not None:
+                print(f"{path}: {found['refused']}", file=sys.stderr)
+                status = 1
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m cxr",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    command = commands.add_parser(
+        "predict", help="findings on films, most likely first", description=predict.__doc__
+    )
+    command.add_argument("model", metavar="MODEL", help="a model folder, such as models/starter")
+    command.add_argument(
+        "films",
+        metavar="FILE_OR_DIR",
+        nargs="+",
+        help="films, or folders that are searched for " + ", ".join(radiograph.SUFFIXES),
+    )
+    form = command.add_mutually_exclusive_group()
+    form.add_argument(
+        "--json", dest="form", action="store_const", const="json", help="one JSON object a line"
+    )
+    form.add_argument(
+        "--csv", dest="form", action="store_const", const="csv", help="a table, one row a film"
+    )
+    command.add_argument("--output", metavar="FILE", help="write there (default: to the screen)")
+    command.set_defaults(run=predict, form="text")
+    return parser
+
+
+def _films(given: list[str]) -> Iterator[Path]:
+    """The films named, and those below the folders named, in order."""
+    for path in map(Path, given):
+        if path.is_dir():
+            files = (file for file in sorted(path.rglob("*")) if file.is_file())
+            yield from (file for file in files if file.suffix.lower() in radiograph.SUFFIXES)
+        else:
+            yield path
+
+
+@contextmanager
+def _output(path: str | None) -> Iterator[TextIO]:
+    if path is None:
+        yield sys.stdout
+        return
+    with atomic.replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+        yield file
+
+
+def _writer(out: TextIO, form: str):
+    if form == "csv":
+        table = csv.writer(out, lineterminator="\n")
+        table.writerow(analysis.csv_columns())
+        return lambda found: table.writerow(analysis.csv_row(found))
+    if form == "json":
+        return lambda found: print(json.dumps(found), file=out, flush=True)
+    return lambda found: print(_as_text(found), file=out, flush=True)
+
+
+def _as_text(found: dict[str, Any]) -> str:
+    if found["refused"] is not None:
+        return f"{found['file']}: {found['refused']}\n"
+    ranked = sorted(found["probabilities"].items(), key=lambda item: -item[1])
+    lines = [f"{found['file']} (scores at {found['prevalence'].upper()}'s prevalence)"]
+    lines += [
+        f"  {cxr_labels.DISPLAY[label]:<20}{100 * p:5.1f} %"
+        f"{'  above its threshold' if label in found['flagged'] else ''}"
+        for label, p in ranked
+    ]
+    return "\n".join([*lines, *found["warnings"], found["disclaimer"], ""])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

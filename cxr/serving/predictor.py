@@ -1,0 +1,116 @@
+"""A model folder, loaded and checked, that answers for films. Runs on ONNX Runtime alone."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from cxr import model_folder, radiograph
+from cxr.model_folder import ModelFolderError
+from cxr.radiograph import Radiograph
+from cxr_labels import LABELS, NO_FINDING
+
+_OUTPUTS = ("logits", "evidence", "embedding")
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What the network says of N films.
+
+    logits: float32 [N, 15]. evidence: float32 [N, 15, h, w]. embedding: float32 [N, D].
+    """
+
+    logits: np.ndarray
+    evidence: np.ndarray
+    embedding: np.ndarray
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer for one film.
+
+    probabilities: {label: p} in the order of LABELS, at the stated prevalence.
+    flagged: findings at or above their threshold, in the order of LABELS.
+    evidence: float32 [15, h, w], one map a label.
+    """
+
+    probabilities: dict[str, float]
+    flagged: tuple[str, ...]
+    evidence: np.ndarray
+
+    def evidence_of(self, label: str) -> np.ndarray:
+        """The evidence map [h, w] of a label."""
+        return self.evidence[LABELS.index(label)]
+
+
+class Predictor:
+    """Answers for films with the model of one folder."""
+
+    def __init__(self, folder: str | Path):
+        """Raises ModelFolderError when the folder or its ONNX file does not fit."""
+        self.folder = Path(folder)
+        self.config = model_folder.load(self.folder)
+        self._session = _open_session(self.folder / model_folder.ONNX, self.config.image_size)
+
+    @property
+    def name(self) -> str:
+        """What answers call the model: the last part of the folder's path."""
+        return self.folder.resolve().name
+
+    def predict(self, films: Sequence[Radiograph], prevalence: str = "nih") -> list[Prediction]:
+        """Answers for films as read, in one batch. prevalence: "nih" or "training"."""
+        size = self.config.image_size
+        outputs = self.run(np.stack([radiograph.squeeze(f.pixels, size) for f in films])[:, None])
+        probabilities = self.config.probabilities(outputs.logits, prevalence)
+        thresholds = self.config.thresholds_at(prevalence)
+        return [
+            Prediction(
+                dict(zip(LABELS, map(float, p), strict=True)),
+                _flag(p, thresholds),
+                evidence,
+            )
+            for p, evidence in zip(probabilities, outputs.evidence, strict=True)
+        ]
+
+    def run(self, films: np.ndarray) -> Outputs:
+        """The network's outputs for films float32 [N, 1, S, S], 0..1, bone white."""
+        return Outputs(*self._session.run(_OUTPUTS, {"image": films}))
+
+
+def _flag(probabilities: np.ndarray, thresholds: np.ndarray) -> tuple[str, ...]:
+    # A comparison with nan is false: a label without a threshold is never flagged.
+    return tuple(
+        label
+        for label, p, threshold in zip(LABELS, probabilities, thresholds, strict=True)
+        if label != NO_FINDING and p >= threshold
+    )
+
+
+def _open_session(path: Path, size: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = _cores()
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # ONNX Runtime's own exceptions share no base of their own
+        raise ModelFolderError(f"{str(path)!r} is not an ONNX file that can be run.") from error
+    takes = [(i.name, i.type, list(i.shape[1:])) for i in session.get_inputs()]
+    gives = {o.name: o.shape for o in session.get_outputs()}
+    if takes != [("image", "tensor(float)", [1, size, size])] or not set(_OUTPUTS) <= set(gives):
+        raise ModelFolderError(
+            f"{str(path)!r} does not take one grey {size}x{size} picture and give "
+            f"{', '.join(_OUTPUTS)}."
+        )
+    if gives["logits"][1:] != [len(LABELS)] or gives["evidence"][1:2] != [len(LABELS)]:
+        raise ModelFolderError(f"{str(path)!r} does not answer for the {len(LABELS)} labels.")
+    return session
+
+
+def _cores() -> int:
+    """The cores granted to this process, which in a container are fewer than the machine's."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

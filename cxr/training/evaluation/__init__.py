@@ -1,0 +1,1 @@
+"""Measuring a model honestly: metrics, baselines, intervals, thresholds, localisation."""

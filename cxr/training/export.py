@@ -1,0 +1,133 @@
+"""A trained network -> the weights of the model folder: ONNX, safetensors and fastai export."""
+
+import platform
+import tempfile
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from fastai.data.block import DataBlock, MultiCategoryBlock, TransformBlock
+from fastai.data.transforms import IndexSplitter
+from fastai.learner import Learner
+from fastai.losses import BCEWithLogitsLossFlat
+from PIL import Image
+from safetensors.torch import save_file
+
+from cxr import atomic, model_folder, radiograph
+from cxr.training.augment import TensorFilm
+from cxr.training.net import EvidenceNet
+from cxr_labels import LABELS
+
+TOLERANCE = 1e-4  # largest difference in logits between the forms of one network
+
+
+class ExportError(RuntimeError):
+    """An exported file that does not answer as the network does."""
+
+
+class _AllOutputs(torch.nn.Module):
+    """The network with its three outputs as a plain tuple, as the ONNX file gives them."""
+
+    def __init__(self, net: EvidenceNet):
+        super().__init__()
+        self.net = net
+
+    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return tuple(self.net.outputs(image))
+
+
+class ReadFilm:
+    """Film file -> TensorFilm float32 [1, S, S], 0..1, read by the functions that serve."""
+
+    def __init__(self, size: int):
+        self.size = size
+
+    def __call__(self, path: str | Path) -> TensorFilm:
+        pixels = radiograph.squeeze(radiograph.read(path).pixels, self.size)
+        return TensorFilm(torch.from_numpy(pixels)[None])
+
+
+def export(net: EvidenceNet, size: int, folder: Path, films: np.ndarray) -> None:
+    """Writes model.onnx, model.safetensors, model.pkl and pyproject.toml into the folder.
+
+    films: float32 [N, 1, S, S], real films on which the ONNX file must agree with the network.
+    Raises ExportError when it differs by more than 1e-4 in a logit.
+    """
+    net = net.cpu().float().eval().to(memory_format=torch.contiguous_format)
+    # First the weights: whatever fails behind them, the training is not lost.
+    state = {name: tensor.contiguous() for name, tensor in net.state_dict().items()}
+    with atomic.replacing(folder / model_folder.SAFETENSORS) as part:
+        save_file(state, part)
+    _write_onnx(net, size, folder / model_folder.ONNX, films)
+    _write_fastai(net, size, folder)
+
+
+def _write_onnx(net: EvidenceNet, size: int, path: Path, films: np.ndarray) -> None:
+    with atomic.replacing(path) as part, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            _AllOutputs(net).eval(),
+            # Two films: with one, the exporter takes the batch for a constant.
+            (torch.rand(2, 1, size, size),),
+            part,
+            input_names=["image"],
+            output_names=["logits", "evidence", "embedding"],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+        _check_parity(net, part, films)
+
+
+def _check_parity(net: EvidenceNet, onnx: Path, films: np.ndarray) -> None:
+    session = onnxruntime.InferenceSession(str(onnx), providers=["CPUExecutionProvider"])
+    with torch.no_grad():
+        wanted = net(torch.from_numpy(films)).numpy()
+    (logits,) = session.run(["logits"], {"image": films})
+    difference = float(np.abs(logits - wanted).max())
+    if not difference <= TOLERANCE:
+        raise ExportError(
+            f"The exported ONNX file differs from the trained network by {difference:.2g} in a "
+            f"logit (allowed: {TOLERANCE:g}); the weights are kept in {model_folder.SAFETENSORS}."
+        )
+
+
+def _write_fastai(net: EvidenceNet, size: int, folder: Path) -> None:
+    """A learner whose pipeline takes a film file: `learn.predict("film.png")`.
+
+    It carries neither the pixel cache nor a path of the machine that trained it.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        # fastai runs its pipeline once when it is built; the export drops the films again.
+        blank = Path(scratch) / "blank.png"
+        Image.new("L", (size, size)).save(blank)
+        block = DataBlock(
+            blocks=(TransformBlock, MultiCategoryBlock(encoded=True, vocab=list(LABELS))),
+            getters=[ReadFilm(size), _no_labels],
+            splitter=IndexSplitter([1]),
+        )
+        dls = block.dataloaders([blank] * 2, bs=1, num_workers=0, device=torch.device("cpu"))
+        learn = Learner(dls, net, loss_func=BCEWithLogitsLossFlat(), path=Path("."))
+        with atomic.replacing(folder / model_folder.FASTAI) as part:
+            learn.export(part.absolute())
+    atomic.write_text(folder / "pyproject.toml", _pyproject())
+
+
+def _no_labels(_path: Path) -> np.ndarray:
+    return np.zeros(len(LABELS), np.uint8)
+
+
+def _pyproject() -> str:
+    """What the Hub's `from_pretrained_fastai` checks; its parser wants ">=", not "=="."""
+    needs = [
+        f"python>={'.'.join(platform.python_version_tuple()[:2])}",
+        f"fastai>={version('fastai')}",
+        f"fastcore>={version('fastcore')}",
+        f"timm>={version('timm')}",
+    ]
+    listed = ", ".join(f'"{need}"' for need in needs)
+    return f"[build-system]\nrequires = [{listed}]\n"

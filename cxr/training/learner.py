@@ -1,0 +1,253 @@
+"""The fastai learner: cached films in, a trained EvidenceNet out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from fastai.callback.core import Callback
+from fastai.callback.fp16 import AMPMode, MixedPrecision
+from fastai.callback.hook import hook_output
+from fastai.callback.progress import CSVLogger
+from fastai.callback.schedule import fit_one_cycle, lr_find, valley  # noqa: F401 (adds methods)
+from fastai.data.block import DataBlock, MultiCategoryBlock, TransformBlock
+from fastai.data.core import DataLoaders
+from fastai.data.transforms import IndexSplitter, IntToFloatTensor
+from fastai.learner import Learner, Metric
+from fastai.losses import BCEWithLogitsLossFlat
+from fastai.torch_core import set_seed
+
+from cxr.training.augment import AugmentFilms, TensorBoxMap, TensorFilm
+from cxr.training.boxes import Boxes
+from cxr.training.evaluation.metrics import mean_auroc
+from cxr.training.net import EvidenceNet
+from cxr.training.pixels import PixelCache
+from cxr_labels import LABELS
+
+HISTORY = "history.csv"
+BODY_RATE = 0.1  # the body learns at a tenth of the head's rate
+
+
+@dataclass(frozen=True)
+class Films:
+    """What training needs of N films, in one order.
+
+    cache: their pixels. targets: uint8 [N, 15]. names: their file names. boxes: where findings
+    lie on some of them.
+    """
+
+    cache: PixelCache
+    targets: np.ndarray
+    names: list[str]
+    boxes: Boxes
+
+
+def make_dls(films: Films, train: np.ndarray, valid: np.ndarray, batch_size: int) -> DataLoaders:
+    """fastai loaders over the cached films. train, valid: indices of films.
+
+    A batch is (films [B, 1, S, S] 0..1, targets [B, 15], box maps [B, 15, 32, 32]).
+    """
+    rows = np.concatenate([train, valid])
+    block = DataBlock(
+        blocks=(
+            TransformBlock,
+            MultiCategoryBlock(encoded=True, vocab=list(LABELS)),
+            TransformBlock,
+        ),
+        n_inp=1,
+        getters=[_FilmGetter(films), _TargetGetter(films), _BoxGetter(films)],
+        splitter=IndexSplitter(np.arange(len(train), len(rows))),
+        batch_tfms=[IntToFloatTensor(), AugmentFilms()],
+    )
+    return block.dataloaders(rows, bs=batch_size, num_workers=0, path=".")
+
+
+class _FilmGetter:
+    def __init__(self, films: Films):
+        self.cache = films.cache
+
+    def __call__(self, i: int) -> TensorFilm:
+        return TensorFilm(torch.from_numpy(self.cache.film(i).copy())[None])
+
+
+class _TargetGetter:
+    def __init__(self, films: Films):
+        self.targets = films.targets
+
+    def __call__(self, i: int) -> np.ndarray:
+        return self.targets[i]
+
+
+class _BoxGetter:
+    def __init__(self, films: Films):
+        self.films = films
+
+    def __call__(self, i: int) -> TensorBoxMap:
+        return TensorBoxMap(torch.from_numpy(self.films.boxes.map_of(self.films.names[i])))
+
+
+class BoxTeacher(Callback):
+    """Teaches the evidence maps where findings lie, on films that have a box; else does nothing.
+
+    Adds `weight` times the cross-entropy between the softmax of a finding's map over its cells
+    and the box as a distribution over them, averaged over the boxes of the batch. Takes the box
+    maps off the batch, so that loss and metrics see the targets alone.
+    """
+
+    def __init__(self, weight: float):
+        self.weight = weight
+
+    def before_fit(self):
+        self.hook = hook_output(self.model.evidence, detach=False)
+
+    def before_batch(self):
+        self.box_maps = self.yb[-1]
+        self.learn.yb = self.yb[:1]
+
+    def after_loss(self):
+        if self.training and self.weight:
+            extra = box_loss(self.hook.stored, self.box_maps.as_subclass(torch.Tensor))
+            self.learn.loss_grad = self.loss_grad + self.weight * extra
+
+    def after_fit(self):
+        self.hook.remove()
+
+
+def box_loss(evidence: torch.Tensor, box_maps: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy between softmax(map) and box, mean over the boxes; 0 when there are none.
+
+    evidence: [B, K, h, w]. box_maps: [B, K, g, g], cover of each cell, all 0 where no box is.
+    """
+    boxed = box_maps.flatten(2).sum(-1) > 0
+    if not boxed.any():
+        return evidence.sum() * 0.0
+    cover = F.adaptive_avg_pool2d(box_maps[boxed][None], evidence.shape[-2:])[0].flatten(1)
+    wanted = cover / cover.sum(-1, keepdim=True)
+    log_map = evidence[boxed].flatten(1).float().log_softmax(-1)
+    return -(wanted * log_map).sum(-1).mean()
+
+
+class MeanAuroc(Metric):
+    """Mean AUROC of the labels that have films with and without them, over the whole set."""
+
+    def reset(self):
+        self.logits, self.targets = [], []
+
+    def accumulate(self, learn):
+        self.logits.append(learn.pred.detach().float().cpu())
+        self.targets.append(learn.yb[0].detach().cpu())
+
+    @property
+    def value(self):
+        value = mean_auroc(torch.cat(self.targets).numpy(), torch.cat(self.logits).numpy())
+        return float("nan") if value is None else value
+
+    @property
+    def name(self):
+        return "mean_auroc"
+
+
+class CpuAutocast(Callback):
+    """bfloat16 on a CPU that computes it natively (fastai's own callback is for GPUs)."""
+
+    order = 10
+
+    def before_batch(self):
+        self.autocast = torch.autocast("cpu", dtype=torch.bfloat16)
+        self.autocast.__enter__()
+
+    def after_pred(self):
+        self.learn.pred = self.pred.float()
+
+    def after_loss(self):
+        self.autocast.__exit__(None, None, None)
+
+
+class ChannelsLast(Callback):
+    """Films and weights in channels-last order, which convolutions run faster in."""
+
+    def before_fit(self):
+        self.learn.model.to(memory_format=torch.channels_last)
+
+    def before_batch(self):
+        films = self.xb[0].as_subclass(torch.Tensor)
+        self.learn.xb = (films.contiguous(memory_format=torch.channels_last),)
+
+
+def make_learner(dls: DataLoaders, net: EvidenceNet, box_weight: float, folder: Path) -> Learner:
+    """A fastai learner of the net on the loaders, with what the machine at hand is good at."""
+    return Learner(
+        dls,
+        net,
+        loss_func=BCEWithLogitsLossFlat(),
+        splitter=EvidenceNet.parameter_groups,
+        train_bn=False,  # frozen is frozen: else each step goes back through the whole body
+        metrics=[MeanAuroc()],
+        cbs=[BoxTeacher(box_weight), ChannelsLast(), *_precision()],
+        path=folder,
+    )
+
+
+def find_rate(learn: Learner, iterations: int) -> tuple[float, pd.DataFrame]:
+    """fastai's learning-rate finder with the body frozen: the rate, and (rate, loss) tried."""
+    learn.freeze()
+    found = learn.lr_find(num_it=iterations, show_plot=False, suggest_funcs=(valley,))
+    tried = pd.DataFrame({"rate": learn.recorder.lrs, "loss": learn.recorder.losses})
+    return float(found.valley), tried.astype(float)
+
+
+def fit(learn: Learner, epochs: int, freeze_epochs: int, rate: float) -> pd.DataFrame:
+    """Frozen epochs (the head alone), then the body too; returns and writes the history.
+
+    On a CPU the early half of the body stays frozen: that doubles the speed, and its edges and
+    textures change least.
+    """
+    parts = []
+    if freeze_epochs:
+        learn.freeze()
+        parts.append(_fit_phase(learn, "frozen", freeze_epochs, rate))
+    if epochs:
+        if learn.dls.device.type == "cpu":
+            learn.freeze_to(1)
+        else:
+            learn.unfreeze()
+        rates = slice(rate * BODY_RATE / 2, rate / 2)
+        parts.append(_fit_phase(learn, "unfrozen", epochs, rates))
+    history = pd.concat(parts, ignore_index=True)
+    history["epoch"] = np.arange(1, len(history) + 1)
+    history.to_csv(learn.path / HISTORY, index=False)
+    return history
+
+
+def seed_everything(seed: int) -> None:
+    """Same seed, same result on a CPU."""
+    set_seed(seed, reproducible=True)
+
+
+def batch_size() -> int:
+    """Films a step: 32 on a CPU, where more only costs memory, 64 on a GPU."""
+    return 64 if torch.cuda.is_available() else 32
+
+
+def _fit_phase(learn: Learner, name: str, epochs: int, rate: float | slice) -> pd.DataFrame:
+    log = f"history_{name}.csv"
+    learn.fit_one_cycle(epochs, rate, cbs=CSVLogger(log))
+    history = pd.read_csv(learn.path / log)
+    (learn.path / log).unlink()
+    return history.assign(phase=name)
+
+
+def _precision() -> list[Callback]:
+    if torch.cuda.is_available():
+        bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        return [MixedPrecision(AMPMode.BF16 if bf16 else AMPMode.FP16)]
+    return [CpuAutocast()] if _cpu_has_bf16() else []
+
+
+def _cpu_has_bf16() -> bool:
+    """Whether bf16 is computed, not emulated: emulated, a step takes seven times as long."""
+    supported: Callable[[], bool] = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return supported()

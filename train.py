@@ -1,0 +1,127 @@
+"""Train a chest film model on NIH ChestX-ray14 and write its model folder.
+
+    python train.py --data sample.zip
+    python train.py --data sample/ --boxes BBox_List_2017.csv --output runs/sample
+    python train.py --data nih/ --split official --arch densenet121 --image-size 384
+
+--data is the Kaggle sample, the full release, or a zip of either. A run decodes every film once
+into a cache (in $CXR_CACHE, else ~/.cache/cxr), fine-tunes, exports, measures the exported file on
+the test patients, and leaves the model folder in --output.
+"""
+
+import argparse
+import sys
+import warnings
+from dataclasses import MISSING, fields
+from datetime import datetime
+from pathlib import Path
+
+from cxr.training.settings import Settings
+from cxr.training.splits import KINDS
+
+_DEFAULTS = {
+    field.name: field.default for field in fields(Settings) if field.default is not MISSING
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one training; returns the exit status: 0 when the model folder is complete."""
+    settings = _settings(arguments)
+    # torch.jit.script is deprecated in torch and used by fastai: nothing that a user can mend.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
+    # Only here: the processes that decode films import this file too, and need no torch.
+    from cxr.training import run
+
+    try:
+        run.train(settings)
+    except (ValueError, OSError, run.ExportError) as error:
+        print(f"Stopped: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped by you; films decoded so far are kept.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--data", type=Path, required=True, metavar="DIR_OR_ZIP", help="films and label table")
+    add("--output", type=Path, metavar="DIR", help="model folder (default: runs/DATE-TIME)")
+    add(
+        "--arch",
+        metavar="NAME",
+        help="timm body with features at strides 16 and 32 (default: %(default)s)",
+    )
+    add(
+        "--image-size",
+        type=_whole(64, 2048),
+        metavar="S",
+        help="side of the network's square input in pixels (default: %(default)s)",
+    )
+    add(
+        "--epochs",
+        type=_whole(0, 1000),
+        metavar="N",
+        help="epochs that train body and head (default: %(default)s)",
+    )
+    add(
+        "--freeze-epochs",
+        type=_whole(0, 1000),
+        metavar="N",
+        help="epochs before them that train the head alone (default: %(default)s)",
+    )
+    add(
+        "--lr",
+        type=_rate,
+        metavar="auto|X",
+        help="learning rate of the head; auto: by fastai's finder (default: auto)",
+    )
+    add(
+        "--split",
+        metavar="|".join(KINDS),
+        help="who is tested on; or the splits.csv of an earlier run (default: %(default)s)",
+    )
+    add(
+        "--boxes",
+        type=Path,
+        metavar="FILE",
+        help="BBox_List_2017.csv: teaches the maps where findings lie, and tests them",
+    )
+    add("--seed", type=int, metavar="N", help="of split and training (default: %(default)s)")
+    parser.set_defaults(**_DEFAULTS)
+    return parser
+
+
+def _settings(arguments: list[str] | None) -> Settings:
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.epochs + options.freeze_epochs == 0:
+        parser.error("--epochs and --freeze-epochs are both 0: nothing would be trained")
+    options.output = options.output or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}"
+    return Settings(**vars(options))
+
+
+def _rate(text: str) -> float | None:
+    if text == "auto":
+        return None
+    rate = float(text)
+    if not 0 < rate < 10:
+        raise argparse.ArgumentTypeError("a learning rate lies between 0 and 10")
+    return rate
+
+
+def _whole(low: int, high: int):
+    def parse(text: str) -> int:
+        number = int(text)
+        if not low <= number <= high:
+            raise argparse.ArgumentTypeError(f"a whole number from {low} to {high} is needed")
+        return number
+
+    return parse
+
+
+if __name__ == "__main__":
+    sys.exit(main())
