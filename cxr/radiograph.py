@@ -90,14 +90,19 @@ def read(source: str | Path | bytes | BinaryIO) -> Radiograph:
     """
     data = _read_bytes(source)
     image = _open(data)
-    _check_size(image)
     try:
+        _check_size(image)
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
-    except (OSError, SyntaxError, EOFError, ValueError, struct.error, IndexError) as error:
-        raise _damaged() from error
+    except RadiographError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels() from error
     except MemoryError as error:
         raise TooManyPixels("This picture is too large to be opened on this machine.") from error
+    except Exception as error:
+        # On a damaged file Pillow's decoders raise whatever they stumble over.
+        raise _damaged() from error
     pixels, bits, bits_used, notes = _to_grey(image)
     height, width = pixels.shape
     facts: dict[str, str | int] = {

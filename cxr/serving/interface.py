@@ -1,127 +1,303 @@
-"""The web page and its API: `build` puts a model behind a Gradio page."""
+"""The web page and its API: `build` puts a model behind a Gradio page.
 
-import csv
-from dataclasses import dataclass
+Three endpoints are public and keep their shapes: `/predict` (film -> label with all confidences),
+`/analyze` (film -> the JSON object of `analysis`) and `/explain` (film, finding -> picture). What
+the page itself does goes through private ones.
+"""
+
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import numpy as np
+from PIL import Image
 
 import cxr_labels
-from cxr import model_folder, radiograph
-from cxr.serving import analysis, heatmap
+from cxr import radiograph
+from cxr.serving import analysis, examples, heatmap
 from cxr.serving.analysis import Analysis
-from cxr.serving.predictor import Predictor
-from cxr_labels import DISPLAY, FINDINGS
+from cxr.serving.examples import ExampleFilm
+from cxr.serving.predictor import Prediction, Predictor
+from cxr_labels import DISPLAY, FINDINGS, NO_FINDING
 
-TOP = 5  # findings that the page lists in large
+TOP = 5  # labels that the page shows in large
 MAX_FILE_SIZE = "50mb"
-UPLOAD_LIFETIME = 3600  # seconds that uploads and pictures made from them are kept
-_REPOSITORY = Path(__file__).parents[2]
+_KEPT = 3600  # seconds that uploads, and pictures made of them, are kept
+_THUMBNAIL = 320  # px
+_SANS, _MONO = ["system-ui", "sans-serif"], ["ui-monospace", "monospace"]  # nothing is fetched
 
-# The page's own look is handed to launch(): Gradio 6 takes it there.
-THEME = gr.themes.Soft(primary_hue="teal", neutral_hue="slate")
-CSS = """
-.gradio-container { max-width: 1180px !important; margin: 0 auto !important; }
-#film-picture img, #evidence-picture img { object-fit: contain; }
-#disclaimer { border-left: 4px solid var(--color-accent); padding-left: 12px; }
-#problem { border: 1px solid var(--error-border-color, #b91c1c); border-radius: 8px;
-  padding: 8px 14px; }
+_CSS = """
+.gradio-container { max-width: 1200px !important; margin: 0 auto !important; }
+#disclaimer { border-left: 4px solid var(--color-accent); padding-left: 14px; }
+#problem { border: 1px solid var(--color-accent); border-radius: 8px; padding: 10px 16px; }
+#examples { height: auto; }
+#examples .caption-label { max-width: 100%; left: 0; font-size: 12px; }
+#table table { width: 100%; border-collapse: collapse; }
+#table th, #table td { text-align: left; vertical-align: top; padding: 6px 10px 6px 0;
+  border-bottom: 1px solid var(--border-color-primary); }
+#table td:nth-child(2) { text-align: right; white-space: nowrap; }
+#table small { display: block; color: var(--body-text-color-subdued); }
+#table .flagged { font-weight: 600; }
 """
-HEAD = '<meta name="robots" content="noai, noimageai">'
 
-
-@dataclass(frozen=True)
-class ExampleFilm:
-    """A film offered on the page: its file, true labels ("" if unknown) and source."""
-
-    path: Path
-    labels: str
-    source: str
-
-    @property
-    def caption(self) -> str:
-        known = f"labelled {self.labels.replace('|', ', ')}" if self.labels else "no labels known"
-        return f"{self.path.stem.replace('_', ' ')} ({known})"
+# What belongs to launch() in Gradio 6. Nothing of a visitor is kept or shown: no run history,
+# no monitoring page, no traceback.
+LAUNCH: dict[str, Any] = {
+    "theme": gr.themes.Soft(primary_hue="teal", neutral_hue="slate", font=_SANS, font_mono=_MONO),
+    "css": _CSS,
+    "max_file_size": MAX_FILE_SIZE,
+    "show_error": False,
+    "run_history": False,
+    "enable_monitoring": False,
+    "footer_links": ["api", "settings"],
+    "ssr_mode": False,
+    "state_session_capacity": 1000,
+}
 
 
 def build(predictor: Predictor) -> gr.Blocks:
-    """The page for a model; `demo.launch(**LAUNCH)` serves it."""
-    examples = _examples(predictor.folder)
+    """The page for a model; `build(...).launch(**LAUNCH)` serves it."""
+    offered = examples.find(predictor.folder)
     with gr.Blocks(
-        title="Findings on a chest film",
-        analytics_enabled=False,
-        delete_cache=(UPLOAD_LIFETIME // 2, UPLOAD_LIFETIME),
+        title="Findings on a chest film", analytics_enabled=False, delete_cache=(_KEPT // 2, _KEPT)
     ) as demo:
         gr.Markdown(_introduction(predictor))
-        shown = gr.State(None)  # the Analysis of the film on the page
-        with gr.Row(equal_height=False):
-            with gr.Column(scale=1, min_width=300):
-                film = gr.File(
-                    label="Chest film: PNG, JPEG, TIFF, WebP or BMP, up to 50 MB", height=140
-                )
+        # Small, for there is one a visitor: the film itself is read again where it is needed.
+        shown = gr.State(None, time_to_live=_KEPT)  # the Prediction for the film on the page
+        with gr.Row():
+            with gr.Column(min_width=280):
+                film = gr.File(label="Chest film", height=150, elem_id="film")
+                gr.Markdown("PNG, JPEG, TIFF, WebP or BMP, 8 or 16 bit, up to 50 MB.")
+                gallery = _gallery(offered)
                 picture = gr.Image(
-                    label="The film as read",
-                    interactive=False,
+                    show_label=False,
                     format="png",
                     image_mode="L",
+                    interactive=False,
+                    visible=False,
                     buttons=["fullscreen"],
                     elem_id="film-picture",
-                    alt_text="The chest film that was uploaded",
+                    alt_text="The chest film as read",
                 )
-                gallery = _gallery(examples)
-            with gr.Column(scale=1, min_width=300):
+            with gr.Column(min_width=280):
                 problem = gr.Markdown(visible=False, elem_id="problem")
-                label = gr.Label(label="Most likely findings", elem_id="findings")
-                threshold = gr.Slider(
-                    0,
-                    100,
-                    value=0,
-                    step=1,
-                    label="List only findings with a score of at least (%)",
-                    elem_id="threshold",
-                )
-                table = gr.Dataframe(
-                    label="All findings, most likely first",
-                    headers=["finding", "score", "above its threshold", "what it is"],
-                    column_widths=["24%", "12%", "16%", "48%"],
-                    interactive=False,
-                    wrap=True,
-                    elem_id="table",
-                )
-                choice = gr.Dropdown(
-                    choices=[(DISPLAY[name], name) for name in FINDINGS],
-                    value=FINDINGS[0],
-                    label="Show the evidence for",
-                    visible=False,
-                    elem_id="choice",
-                )
-                evidence = gr.Image(
-                    label="Where the evidence lies",
-                    interactive=False,
-                    format="png",
-                    buttons=["fullscreen", "download"],
-                    visible=False,
-                    elem_id="evidence-picture",
-                    alt_text="The film with the evidence for the chosen finding over it",
-                )
+                empty = gr.Markdown(_EMPTY)
+                with gr.Column(visible=False) as answer:
+                    label = gr.Label(label="Most likely", elem_id="label", show_heading=False)
+                    gr.Markdown(_MEANING)
+                    choice = gr.Dropdown(
+                        [(DISPLAY[name], name) for name in FINDINGS],
+                        label="Show where the evidence lies for",
+                        elem_id="choice",
+                    )
+                    evidence = gr.Image(
+                        show_label=False,
+                        format="png",
+                        interactive=False,
+                        buttons=["fullscreen", "download"],
+                        elem_id="evidence-picture",
+                        alt_text="The film with the evidence for the chosen finding in orange",
+                    )
+                    gr.Markdown(_LEGEND)
+                    threshold = gr.Slider(
+                        0, 100, 0, step=1, label="List scores of at least (%)", elem_id="threshold"
+                    )
+                    table = gr.HTML(elem_id="table")
         gr.Markdown(analysis.DISCLAIMER, elem_id="disclaimer")
 
-        answers = [shown, picture, problem, label, table, choice, evidence]
         film.change(
-            lambda path, least: _show(predictor, path, least),
+            _shower(predictor),
             [film, threshold],
-            answers,
+            [shown, problem, empty, picture, answer, label, table, choice, evidence],
             api_visibility="private",
         )
         threshold.change(
-            _list, [shown, threshold], [label, table], api_visibility="private", show_progress="hidden"
+            _list,
+            [shown, threshold],
+            [label, table],
+            api_visibility="private",
+            show_progress="hidden",
         )
-        choice.input(_evidence, [shown, choice], evidence, api_visibility="private")
+        choice.input(_explainer(predictor), [film, choice], evidence, api_visibility="private")
         if gallery is not None:
-            gallery.select(lambda event: None, None, None) if False else None
-            gallery.select(_chosen_example(examples), None, film, api_visibility="private")
-        _endpoints(predictor)
-    demo.queue(max_size=64, api_open=True)
+            gallery.select(_chooser(offered), None, film, api_visibility="private")
+        _add_endpoints(predictor)
+    demo.queue(max_size=64)
     return demo
+
+
+def _add_endpoints(predictor: Predictor) -> None:
+    """The public API, on components that the page does not show."""
+    film_in = gr.File(label="film", visible=False)
+    finding_in = gr.Dropdown(list(cxr_labels.LABELS), label="finding", visible=False)
+    label = gr.Label(label="label", visible=False)
+    found = gr.JSON(label="analysis", visible=False)
+    picture = gr.Image(label="evidence", format="png", visible=False)
+    trigger = gr.Button(visible=False)
+
+    def predict(film: str | None) -> dict[str, float]:
+        """All 15 labels with their confidences at NIH's prevalence, most likely first."""
+        return _ranked(_analyze(predictor, film).prediction)
+
+    def analyze(film: str | None) -> dict[str, Any]:
+        """Probabilities, flagged findings and their boxes, warnings; or the reason of a refusal."""
+        if film is None:
+            raise gr.Error(_NO_FILM, print_exception=False)
+        return analysis.answer_file(predictor, film, Path(film).name)
+
+    def explain(film: str | None, finding: str) -> np.ndarray:
+        """The film with the evidence for a finding over it."""
+        return _analyze(predictor, film).overlay_of(finding)
+
+    trigger.click(predict, film_in, label, api_name="predict")
+    trigger.click(analyze, film_in, found, api_name="analyze")
+    trigger.click(explain, [film_in, finding_in], picture, api_name="explain")
+
+
+_NO_FILM = "No film was given; choose a file."
+_EMPTY = "Choose a film, or one of the examples, to see its findings here."
+_MEANING = (
+    "Each score is the model's estimate that the finding would be in the film's report, if films "
+    "came in the mix of NIH's 112,120."
+)
+
+
+_LEGEND = (
+    "The brighter the orange, the more that place spoke for the finding, compared with the rest of "
+    "this film; the box frames its peak."
+)
+
+
+def _shower(predictor: Predictor) -> Callable:
+    """Film on the page -> everything that the page shows of it."""
+
+    def show(path: str | None, least: float):
+        if path is None:
+            return _page()
+        try:
+            return _page(analysis.analyze(predictor, path), least)
+        except radiograph.RadiographError as error:
+            return _page(problem=f"**This film could not be read.** {error}")
+
+    return show
+
+
+def _page(analyzed: Analysis | None = None, least: float = 0, problem: str = ""):
+    """Updates of: state, problem, empty, picture, answer, label, table, choice, evidence."""
+    if analyzed is None:
+        hidden = gr.update(visible=False)
+        message = gr.update(value=problem, visible=bool(problem))
+        picture = gr.update(value=None, visible=False)
+        empty = gr.update(visible=not problem)
+        return None, message, empty, picture, hidden, None, "", FINDINGS[0], None
+    film, prediction = analyzed.film, analyzed.prediction
+    warning = " ".join(film.warnings)
+    top = next(name for name in _ranked(prediction) if name != NO_FINDING)
+    label, table = _list(prediction, least)
+    return (
+        prediction,
+        gr.update(value=warning, visible=bool(warning)),
+        gr.update(visible=False),
+        gr.update(value=heatmap.preview(film.pixels), visible=True),
+        gr.update(visible=True),
+        label,
+        table,
+        top,
+        analyzed.overlay_of(top),
+    )
+
+
+def _list(prediction: Prediction | None, least: float) -> tuple[dict[str, float] | None, str]:
+    """The label and the table, with the scores of at least `least` percent."""
+    if prediction is None:
+        return None, ""
+    listed = {name: p for name, p in _ranked(prediction).items() if 100 * p >= least}
+    label = {DISPLAY[name]: p for name, p in list(listed.items())[:TOP]}
+    return label or None, _table(listed, prediction.flagged)
+
+
+def _table(listed: dict[str, float], flagged: tuple[str, ...]) -> str:
+    """The findings as an HTML table; everything in it is this program's own text."""
+    if not listed:
+        return "<p>No score reaches that.</p>"
+    rows = [_row(name, p, name in flagged) for name, p in listed.items()]
+    head = "<tr><th>Finding</th><th>Score</th><th>Above its threshold</th></tr>"
+    return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _row(name: str, probability: float, flagged: bool) -> str:
+    sentence = cxr_labels.TABLE[cxr_labels.index(name)].sentence
+    mark = "yes" if flagged else "never flagged" if name == NO_FINDING else "no"
+    style = ' class="flagged"' if flagged else ""
+    return (
+        f"<tr><td><span{style}>{DISPLAY[name]}</span><small>{sentence}</small></td>"
+        f"<td>{100 * probability:.1f} %</td><td{style}>{mark}</td></tr>"
+    )
+
+
+def _explainer(predictor: Predictor) -> Callable:
+    """Film and finding on the page -> the picture of the evidence."""
+
+    def explain(path: str | None, finding: str) -> np.ndarray | None:
+        return _analyze(predictor, path).overlay_of(finding) if path else None
+
+    return explain
+
+
+def _ranked(prediction: Prediction) -> dict[str, float]:
+    """All labels with their probabilities, most likely first."""
+    return dict(sorted(prediction.probabilities.items(), key=lambda item: -item[1]))
+
+
+def _analyze(predictor: Predictor, path: str | None) -> Analysis:
+    """Analysis of a film; what is wrong with it reaches the caller as one sentence."""
+    if path is None:
+        raise gr.Error(_NO_FILM, print_exception=False)
+    try:
+        return analysis.analyze(predictor, path)
+    except radiograph.RadiographError as error:
+        raise gr.Error(str(error), print_exception=False) from error
+
+
+def _gallery(offered: list[ExampleFilm]) -> gr.Gallery | None:
+    if not offered:
+        return None
+    return gr.Gallery(
+        [(_thumbnail(example.path), example.caption) for example in offered],
+        label="Example films",
+        columns=3,
+        height=190,
+        object_fit="contain",
+        allow_preview=False,
+        interactive=False,
+        buttons=[],
+        elem_id="examples",
+    )
+
+
+def _thumbnail(path: Path) -> Image.Image:
+    picture = Image.fromarray(heatmap.preview(radiograph.read(path).pixels))
+    picture.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    return picture
+
+
+def _chooser(offered: list[ExampleFilm]) -> Callable:
+    """A click on an example -> its file, as if it had been uploaded."""
+
+    def choose(event: gr.SelectData) -> str:
+        return str(offered[event.index].path)
+
+    return choose
+
+
+def _introduction(predictor: Predictor) -> str:
+    config = predictor.config
+    auroc = config.metrics.get("mean_auroc")
+    measured = f", mean AUROC {auroc:.2f} on patients it never saw" if auroc else ""
+    return (
+        "# Findings on a chest film\n"
+        "A model scores 14 findings on a frontal chest film and shows where on the film the "
+        f"evidence lies. Model: `{predictor.name}` ({config.architecture}, {config.image_size} px"
+        f"{measured})."
+    )

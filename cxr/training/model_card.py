@@ -138,8 +138,9 @@ def _localisation(metrics: dict[str, Any]) -> str:
         f"The highest point of a finding's evidence map lies in the radiologists' box for "
         f"{_percent(pointing['mean'])} of {pointing['boxes']} boxes of patients outside training "
         f"(95 %: {_percent(low)} to {_percent(high)}). Answers that never look at the film: "
-        f"{_percent(controls['constant_box']['pointing'])} for the middle of the finding's mean "
-        f"training box, {_percent(controls['random_map']['pointing'])} for a random place."
+        f"{_percent(controls['constant_box']['pointing'])} for the place that most "
+        f"training boxes of the finding cover, "
+        f"{_percent(controls['random_map']['pointing'])} for a random place."
     )
 
 

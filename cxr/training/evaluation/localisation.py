@@ -2,14 +2,14 @@
 
 A map hits when its highest cell's centre lies in the box of that finding (Zhang et al., "Top-down
 neural attention by excitation backprop", 2016). Two controls that never look at the film stand
-beside it: the centre of the finding's mean training box, and a random place.
+beside it: the place that most training boxes of the finding cover, and a random place.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from cxr.training.boxes import Boxes
+from cxr.training.boxes import GRID, Boxes
 from cxr.training.evaluation import bootstrap
 from cxr_labels import LABELS
 
@@ -28,10 +28,10 @@ def pointing_game(
     cases = [(film, box) for film in sorted(evidence) for box in boxes.of_film.get(film, ())]
     if not cases:
         return None
-    centres = _mean_centres([box for film in train for box in boxes.of_film.get(film, ())])
+    places = _best_places(boxes, train)
     owners = [patients[film] for film, _ in cases]
     hits = [_inside(peak(evidence[film][box[0]]), box) for film, box in cases]
-    constant = [_inside(centres.get(box[0], (0.5, 0.5)), box) for _, box in cases]
+    constant = [_inside(places[box[0]], box) for _, box in cases]
     return {
         "pointing": {
             "mean": float(np.mean(hits)),
@@ -61,14 +61,13 @@ def _inside(point: tuple[float, float], box: Box) -> bool:
     return x <= point[0] <= x + w and y <= point[1] <= y + h
 
 
-def _mean_centres(boxes: list[Box]) -> dict[int, tuple[float, float]]:
-    centres: dict[int, list[tuple[float, float]]] = {}
-    for label, x, y, w, h in boxes:
-        centres.setdefault(label, []).append((x + w / 2, y + h / 2))
-    return {
-        label: (float(np.mean([c[0] for c in found])), float(np.mean([c[1] for c in found])))
-        for label, found in centres.items()
-    }
+def _best_places(boxes: Boxes, train: Sequence[str]) -> list[tuple[float, float]]:
+    """For each label, the place (x, y) that most training boxes cover: the best constant answer."""
+    covered = sum(
+        (boxes.map_of(film).astype(np.float32) for film in train if film in boxes.of_film),
+        np.zeros((len(LABELS), GRID, GRID), np.float32),
+    )
+    return [peak(cover) for cover in covered]
 
 
 def _per_finding(boxes: list[Box], hits: list[bool]) -> dict[str, dict[str, float | int]]:
