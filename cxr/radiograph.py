@@ -6,7 +6,6 @@ fixed list of formats. DICOM will be one more branch of `read`.
 """
 
 import io
-import struct
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,8 +26,11 @@ _SIGNATURES = {
     b"\xff\xd8\xff": "JPEG",
     b"II*\0": "TIFF",
     b"MM\0*": "TIFF",
-    b"BM": "BMP",
+    b"II+\0": "TIFF",
+    b"MM\0+": "TIFF",
 }
+
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # a TIFF tag and one of its values
 
 # Pillow warns at a size that `_check_size` judges by itself.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -133,7 +135,7 @@ def _read_bytes(source: str | Path | bytes | BinaryIO) -> bytes:
     elif isinstance(source, str | Path):
         try:
             data = Path(source).read_bytes()
-        except FileNotFoundError as error:
+        except (FileNotFoundError, ValueError) as error:  # ValueError: a name no file can have
             raise Missing(f"There is no file {str(source)!r}; check its name.") from error
         except OSError as error:
             raise Missing(
@@ -152,8 +154,7 @@ def _open(data: bytes) -> Image.Image:
         return Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as error:
         raise _too_many_pixels() from error
-    except (OSError, SyntaxError, EOFError, ValueError, struct.error, IndexError) as error:
-        # UnidentifiedImageError is an OSError.
+    except Exception as error:
         if _format_of(data):
             raise _damaged() from error
         if data[128:132] == b"DICM":
@@ -192,6 +193,14 @@ def _to_grey(image: Image.Image) -> tuple[np.ndarray, int, int, list[str]]:
 
 def _deep_to_grey(image: Image.Image) -> tuple[np.ndarray, int, int, list[str]]:
     """Pixels of over 8 bits a value: 16-bit whole numbers, 32-bit whole numbers, floats."""
+    pixels, bits, bits_used, notes = _scale_deep(image)
+    # Pillow turns the values over where a TIFF counts from white, but only those of 8 bits.
+    if image.format == "TIFF" and image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        np.subtract(1, pixels, out=pixels)
+    return pixels, bits, bits_used, notes
+
+
+def _scale_deep(image: Image.Image) -> tuple[np.ndarray, int, int, list[str]]:
     values = np.asarray(image).astype(np.float32)
     if image.mode.startswith("I;16"):
         return _scale_16_bit(values)
@@ -200,10 +209,11 @@ def _deep_to_grey(image: Image.Image) -> tuple[np.ndarray, int, int, list[str]]:
     low, high = float(values.min()), float(values.max())
     if image.mode == "I" and low >= 0 and high <= 65535:
         return _scale_16_bit(values)
-    span = max(high - low, np.finfo(np.float32).tiny)
+    # Halves: the difference of two floats may be past the largest float.
+    half_span = np.float32(max(high / 2 - low / 2, np.finfo(np.float32).tiny))
     warning = "The file does not say where black and white lie; its own darkest and brightest \
 pixels were taken."
-    return (values - np.float32(low)) / np.float32(span), 32, 32, [warning]
+    return (values / 2 - np.float32(low / 2)) / half_span, 32, 32, [warning]
 
 
 def _scale_16_bit(values: np.ndarray) -> tuple[np.ndarray, int, int, list[str]]:
@@ -246,6 +256,9 @@ def _format_of(data: bytes) -> str:
     """The accepted format that the first bytes announce, or ''."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
+    # Text may begin with "BM" too; a bitmap goes on with its length and four zero bytes.
+    if data[:2] == b"BM" and not any(data[6:10]):
+        return "BMP"
     return next((name for start, name in _SIGNATURES.items() if data.startswith(start)), "")
 
 

@@ -35,9 +35,9 @@ _CSS = """
 #examples .caption-label { max-width: 100%; left: 0; font-size: 12px; }
 #table table { width: 100%; border-collapse: collapse; }
 #table th, #table td { text-align: left; vertical-align: top; padding: 6px 10px 6px 0;
-  border-bottom: 1px solid var(--border-color-primary); }
+  border-width: 0 0 1px 0; border-color: var(--border-color-primary); }
 #table td:nth-child(2) { text-align: right; white-space: nowrap; }
-#table small { display: block; color: var(--body-text-color-subdued); }
+#table small { display: block; opacity: 0.8; }
 #table .flagged { font-weight: 600; }
 """
 

@@ -1,6 +1,6 @@
 """The fastai learner: cached films in, a trained EvidenceNet out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,15 +14,15 @@ from fastai.callback.hook import hook_output
 from fastai.callback.progress import CSVLogger
 from fastai.callback.schedule import fit_one_cycle, lr_find, valley  # noqa: F401 (adds methods)
 from fastai.data.block import DataBlock, MultiCategoryBlock, TransformBlock
-from fastai.data.core import DataLoaders
+from fastai.data.core import DataLoaders, TfmdDL
 from fastai.data.transforms import IndexSplitter, IntToFloatTensor
 from fastai.learner import Learner, Metric
 from fastai.losses import BCEWithLogitsLossFlat
-from fastai.torch_core import set_seed
+from fastai.torch_core import TensorMultiCategory, set_seed
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from cxr.training.augment import AugmentFilms, TensorBoxMap, TensorFilm
-from cxr.training.boxes import Boxes
+from cxr.training.boxes import GRID, Boxes
 from cxr.training.evaluation.metrics import mean_auroc
 from cxr.training.net import EvidenceNet
 from cxr.training.pixels import PixelCache
@@ -46,10 +46,24 @@ class Films:
     boxes: Boxes
 
 
+    def batch(self, rows: Sequence[int]) -> tuple[TensorFilm, TensorMultiCategory, TensorBoxMap]:
+        """Films uint8 [B, 1, S, S], targets [B, 15], box maps uint8 [B, 15, 32, 32]."""
+        pixels = np.stack([self.cache.film(i) for i in rows])[:, None]
+        box_maps = np.zeros((len(rows), len(LABELS), GRID, GRID), np.uint8)
+        for place, i in enumerate(rows):
+            if self.names[i] in self.boxes.of_film:
+                box_maps[place] = self.boxes.map_of(self.names[i])
+        return (
+            TensorFilm(torch.from_numpy(pixels)),
+            TensorMultiCategory(torch.from_numpy(self.targets[list(rows)]).float()),
+            TensorBoxMap(torch.from_numpy(box_maps)),
+        )
+
+
 def make_dls(films: Films, train: np.ndarray, valid: np.ndarray, batch_size: int) -> DataLoaders:
     """fastai loaders over the cached films. train, valid: indices of films.
 
-    A batch is (films [B, 1, S, S] 0..1, targets [B, 15], box maps [B, 15, 32, 32]).
+    A batch is (films [B, 1, S, S] 0..1, targets [B, 15], box maps [B, 15, 32, 32] 0..1).
     """
     rows = np.concatenate([train, valid])
     block = DataBlock(
@@ -58,36 +72,31 @@ def make_dls(films: Films, train: np.ndarray, valid: np.ndarray, batch_size: int
             MultiCategoryBlock(encoded=True, vocab=list(LABELS)),
             TransformBlock,
         ),
+        dl_type=_cached_dl(films),
         n_inp=1,
-        getters=[_FilmGetter(films), _TargetGetter(films), _BoxGetter(films)],
         splitter=IndexSplitter(np.arange(len(train), len(rows))),
         batch_tfms=[IntToFloatTensor(), AugmentFilms()],
     )
-    return block.dataloaders(rows, bs=batch_size, num_workers=0, path=".")
+    return block.dataloaders(rows, bs=batch_size, num_workers=0)
 
 
-class _FilmGetter:
-    def __init__(self, films: Films):
-        self.cache = films.cache
+def _cached_dl(films: Films) -> type[TfmdDL]:
+    """A loader that reads a batch from the cache at once.
 
-    def __call__(self, i: int) -> TensorFilm:
-        return TensorFilm(torch.from_numpy(self.cache.film(i).copy())[None])
+    fastai's own takes its pipeline item by item, which costs more than the reading.
+    """
 
+    class CachedDL(TfmdDL):
+        def create_item(self, s):
+            return int(self.dataset.items[s or 0])
 
-class _TargetGetter:
-    def __init__(self, films: Films):
-        self.targets = films.targets
+        def create_batch(self, b):
+            return films.batch(b)
 
-    def __call__(self, i: int) -> np.ndarray:
-        return self.targets[i]
+        def retain(self, res, b):
+            return res  # the types are right already
 
-
-class _BoxGetter:
-    def __init__(self, films: Films):
-        self.films = films
-
-    def __call__(self, i: int) -> TensorBoxMap:
-        return TensorBoxMap(torch.from_numpy(self.films.boxes.map_of(self.films.names[i])))
+    return CachedDL
 
 
 class BoxTeacher(Callback):

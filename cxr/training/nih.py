@@ -8,6 +8,7 @@ import io
 import os
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -21,6 +22,10 @@ from cxr import radiograph
 IMAGE, LABEL_CELL, PATIENT = "Image Index", "Finding Labels", "Patient ID"
 _AGE, _SEX, _VIEW = "Patient Age", ("Patient Gender", "Patient Sex"), "View Position"
 _OLDEST = 110  # years; the release has ages such as 411
+_COLUMNS = (IMAGE, LABEL_CELL, PATIENT, _AGE, *_SEX, _VIEW)
+
+# What zipfile raises on a member that is damaged, cut off, encrypted or packed in a rare way.
+_BROKEN_MEMBER = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
 
 
 class DataError(ValueError):
@@ -88,9 +93,14 @@ class FilmReader:
         self._archive = zipfile.ZipFile(source.archive) if source.archive else None
 
     def read(self, name: str) -> bytes:
-        """The bytes of a film. Raises OSError, zipfile.BadZipFile or KeyError."""
+        """The bytes of a film. Raises OSError when they cannot be had."""
         place = self._places[name]
-        return self._archive.read(place) if self._archive else Path(place).read_bytes()
+        if not self._archive:
+            return Path(place).read_bytes()
+        try:
+            return self._archive.read(place)
+        except _BROKEN_MEMBER as error:
+            raise OSError(f"{place!r} is damaged in its zip") from error
 
 
 @dataclass(frozen=True)
@@ -137,7 +147,7 @@ def load(data: str | Path) -> NihData:
     files = _list_files(data)
     rows = _read_table(files)
     films, duplicate_films = _find_films(files)
-    duplicate_rows = list(rows.loc[rows[IMAGE].duplicated(), IMAGE])
+    duplicate_rows = list(rows.loc[rows[IMAGE].duplicated(), IMAGE].unique())
     rows = rows[~rows[IMAGE].duplicated()]
     present = rows[IMAGE].isin(films.keys())
     if not films:
@@ -185,10 +195,16 @@ class _Files:
     paths: list[str]
 
     def read(self, path: str) -> bytes:
-        if self.root.is_dir():
-            return Path(path).read_bytes()
-        with zipfile.ZipFile(self.root) as archive:
-            return archive.read(path)
+        """The bytes of a file. Raises DataError when they cannot be had."""
+        try:
+            if self.root.is_dir():
+                return Path(path).read_bytes()
+            with zipfile.ZipFile(self.root) as archive:
+                return archive.read(path)
+        except (OSError, *_BROKEN_MEMBER) as error:
+            raise DataError(
+                f"{path!r} in {str(self.root)!r} cannot be read; download the data again."
+            ) from error
 
     def named(self, pattern: str) -> list[str]:
         """Paths whose file name fits, those nearest to the root first."""
@@ -198,11 +214,7 @@ class _Files:
 
 def _list_files(data: Path) -> _Files:
     if data.is_dir():
-        found = [
-            os.path.join(folder, name)
-            for folder, _, names in os.walk(data, followlinks=True)
-            for name in names
-        ]
+        found = _walk(data)
     elif data.is_file():
         try:
             with zipfile.ZipFile(data) as archive:
@@ -218,6 +230,20 @@ def _list_files(data: Path) -> _Files:
     return _Files(data, sorted(kept))
 
 
+def _walk(root: Path) -> list[str]:
+    """The files below a folder; links are followed, but no folder is entered twice."""
+    found = []
+    entered = set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in entered:
+            folders.clear()
+            continue
+        entered.add(real)
+        found += [os.path.join(folder, name) for name in names]
+    return found
+
+
 def _read_table(files: _Files) -> pd.DataFrame:
     """The label table as text cells. Of several, the one with the most rows."""
     tables = []
@@ -227,10 +253,7 @@ def _read_table(files: _Files) -> pd.DataFrame:
         seen.append(PurePosixPath(path).name)
         first_line = head.split(b"\n", 1)[0].decode("utf-8-sig", "replace")
         if IMAGE in first_line and LABEL_CELL in first_line:
-            # The full release's header spells `OriginalImage[Width,Height]` over two columns and
-            # ends each row with a comma: columns are taken by name, never by place.
-            table = pd.read_csv(io.BytesIO(head), dtype=str, index_col=False, keep_default_na=False)
-            tables.append(table.rename(columns=str.strip))
+            tables.append(_parse_table(head, seen[-1]))
     if not tables:
         others = f" ({', '.join(seen[:3])} is something else)" if seen else ""
         raise DataError(
@@ -239,6 +262,10 @@ def _read_table(files: _Files) -> pd.DataFrame:
             f"{IMAGE!r}, {LABEL_CELL!r} and {PATIENT!r}."
         )
     table = max(tables, key=len)
+    if not {IMAGE, LABEL_CELL} <= set(table):
+        raise DataError(
+            f"The label table has no columns {IMAGE!r} and {LABEL_CELL!r} separated by commas."
+        )
     if PATIENT not in table:
         raise DataError(
             f"The label table has no column {PATIENT!r}, without which films of one person "
@@ -246,7 +273,28 @@ def _read_table(files: _Files) -> pd.DataFrame:
         )
     if table.empty:
         raise DataError("The label table has no rows.")
-    return table
+    return table.assign(**{IMAGE: table[IMAGE].str.strip()})
+
+
+def _parse_table(data: bytes, name: str) -> pd.DataFrame:
+    """The columns of `_COLUMNS` that a label table has, as text; row i stands in line i + 2."""
+    try:
+        # The full release's header spells `OriginalImage[Width,Height]` over two columns and
+        # ends each row with a comma: columns are taken by name, never by place.
+        table = pd.read_csv(
+            io.BytesIO(data),
+            usecols=lambda column: column.strip() in _COLUMNS,
+            dtype=str,
+            index_col=False,
+            keep_default_na=False,
+            skip_blank_lines=False,
+        )
+    except ValueError as error:  # pandas.errors.ParserError and UnicodeDecodeError are such
+        raise DataError(
+            f"The label table {name!r} is not a complete CSV file in UTF-8; download it again."
+        ) from error
+    table = table.rename(columns=str.strip).fillna("")
+    return table[(table != "").any(axis=1)]
 
 
 def _find_films(files: _Files) -> tuple[dict[str, str], list[str]]:
@@ -259,16 +307,17 @@ def _find_films(files: _Files) -> tuple[dict[str, str], list[str]]:
                 duplicates.append(name)
             else:
                 films[name] = path
-    return films, duplicates
+    return films, list(dict.fromkeys(duplicates))
 
 
 def _parse_patients(rows: pd.DataFrame) -> np.ndarray:
-    numbers = pd.to_numeric(rows[PATIENT], errors="coerce")
-    if numbers.isna().any():
-        row = int(numbers.index[numbers.isna()][0])
+    numbers = pd.to_numeric(rows[PATIENT], errors="coerce").astype(float)
+    bad = ~((numbers % 1 == 0) & (numbers.abs() < 2**53))  # true of nan and infinity too
+    if bad.any():
+        row = int(numbers.index[bad][0])
         raise DataError(
             f"Row {row + 2} of the label table has {rows[PATIENT][row]!r} for {PATIENT!r}, "
-            "which is not a number."
+            "which is not a whole number."
         )
     return numbers.astype(np.int64).to_numpy()
 
@@ -295,5 +344,5 @@ def _one_of(rows: pd.DataFrame, column: str, allowed: tuple[str, ...]) -> np.nda
 def _read_test_list(files: _Files) -> frozenset[str]:
     names: set[str] = set()
     for path in files.named(r"test_list(_NIH)?\.txt"):
-        names.update(files.read(path).decode("utf-8", "replace").split())
+        names.update(files.read(path).decode("utf-8-sig", "replace").split())
     return frozenset(names)

@@ -9,7 +9,7 @@ maps the file into memory: resident memory does not grow with the number of film
 import hashlib
 import multiprocessing
 import os
-import zipfile
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -79,7 +79,9 @@ def build(
     """
     folder = (folder or default_folder()) / _key(names, size)
     folder.mkdir(parents=True, exist_ok=True)
-    _create(folder / "films.npy", (len(names), size, size))
+    if not (folder / "films.npy").is_file():
+        (folder / "state.npy").unlink(missing_ok=True)
+        _create(folder / "films.npy", (len(names), size, size))
     state = _State.open(folder / "state.npy", source.signatures(names))
     todo = np.flatnonzero(~state.done)
     if len(todo):
@@ -160,10 +162,19 @@ class _Worker:
 
 
 def _start_worker(source: FilmSource, folder: Path, size: int) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _Worker.reader = source.reader()
     _Worker.file = os.open(folder / "films.npy", os.O_WRONLY)
     _Worker.offset = _header_bytes(folder / "films.npy")
     _Worker.size = size
+
+
+def _end_with_parent() -> None:
+    """Ends this worker when the build is killed; it would wait for tasks for ever."""
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
 
 
 def _decode_chunk(indices: np.ndarray, names: list[str]) -> list[bool]:
@@ -174,7 +185,7 @@ def _decode_film(i: int, name: str) -> bool:
     """Decodes one film into its place; false when it cannot be read."""
     try:
         film = radiograph.read(_Worker.reader.read(name))
-    except (radiograph.RadiographError, OSError, zipfile.BadZipFile, KeyError):
+    except (radiograph.RadiographError, OSError):
         return False
     small = np.rint(radiograph.squeeze(film.pixels, _Worker.size) * 255).astype(np.uint8)
     os.pwrite(_Worker.file, small.tobytes(), _Worker.offset + i * small.size)
@@ -183,8 +194,6 @@ def _decode_film(i: int, name: str) -> bool:
 
 def _create(path: Path, shape: tuple[int, int, int]) -> None:
     """Makes the array file at its full length, as a hole that fills while films are decoded."""
-    if path.is_file():
-        return
     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
     with atomic.replacing(path) as part, part.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
