@@ -5,6 +5,7 @@
 
 PYTHON ?= python3
 NIH ?= ../shared/nih
+SPLITS = models/starter/splits.csv
 SERVE = .venv/bin/python
 DEV = .venv-dev/bin/python
 
@@ -23,8 +24,8 @@ bench: .venv/installed .venv-dev/installed
 	$(DEV) -m benchmarks
 
 starter: .venv-dev/installed
-	$(DEV) train.py --data $(NIH) --boxes $(NIH)/BBox_List_2017.csv --output runs/starter \
-		$(if $(wildcard models/starter/splits.csv),--split models/starter/splits.csv)
+	$(DEV) train.py --data $(NIH) --boxes $(NIH)/BBox_List_2017.csv --lr 1.5e-3 \
+		--output runs/starter $(if $(wildcard $(SPLITS)),--split $(SPLITS))
 	$(DEV) -m cxr.training.starter runs/starter models/starter
 
 clean:

@@ -21,7 +21,7 @@ from fastai.losses import BCEWithLogitsLossFlat
 from fastai.torch_core import TensorMultiCategory, set_seed
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from cxr.training.augment import AugmentFilms, TensorBoxMap, TensorFilm
+from cxr.training.augment import AugmentFilms, MixFilms, TensorBoxMap, TensorFilm
 from cxr.training.boxes import GRID, Boxes
 from cxr.training.evaluation.metrics import mean_auroc
 from cxr.training.net import EvidenceNet
@@ -44,7 +44,6 @@ class Films:
     targets: np.ndarray
     names: list[str]
     boxes: Boxes
-
 
     def batch(self, rows: Sequence[int]) -> tuple[TensorFilm, TensorMultiCategory, TensorBoxMap]:
         """Films uint8 [B, 1, S, S], targets [B, 15], box maps uint8 [B, 15, 32, 32]."""
@@ -75,7 +74,7 @@ def make_dls(films: Films, train: np.ndarray, valid: np.ndarray, batch_size: int
         dl_type=_cached_dl(films),
         n_inp=1,
         splitter=IndexSplitter(np.arange(len(train), len(rows))),
-        batch_tfms=[IntToFloatTensor(), AugmentFilms()],
+        batch_tfms=[IntToFloatTensor(), AugmentFilms(), MixFilms()],
     )
     return block.dataloaders(rows, bs=batch_size, num_workers=0)
 
@@ -114,8 +113,8 @@ class BoxTeacher(Callback):
         self.hook = hook_output(self.model.evidence, detach=False)
 
     def before_batch(self):
-        self.box_maps = self.yb[-1]
-        self.learn.yb = self.yb[:1]
+        *yb, self.box_maps = self.yb
+        self.learn.yb = tuple(yb)
 
     def after_loss(self):
         if self.training and self.weight:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from tqdm import tqdm
 
 from cxr import atomic, model_folder
@@ -233,6 +234,7 @@ def _measure(
         chosen,
         _split_name(settings.split),
     )
+    _write_predictions(settings.output / model_folder.PREDICTIONS, held["test"])
     patients = dict(zip(data.table.image, data.table.patient.tolist(), strict=True))
     seen = [films.names[i] for i in train]
     found = localisation.pointing_game(evidence, patients, films.boxes, seen)
@@ -261,6 +263,15 @@ def _run(
             if films.names[i] in films.boxes.of_film:
                 evidence[films.names[i]] = maps
     return np.concatenate(logits), evidence
+
+
+def _write_predictions(path: Path, test: report.Predicted) -> None:
+    """predictions.csv: film, patient, and the test films' probabilities at training prevalence."""
+    table = pd.DataFrame(test.probabilities, columns=list(LABELS)).round(6)
+    table.insert(0, "patient", test.table.patient.to_numpy())
+    table.insert(0, "image_index", test.table.image.to_numpy())
+    with atomic.replacing(path) as part:
+        table.to_csv(part, index=False)
 
 
 def _draw_accuracy(valid: report.Predicted, folder: Path) -> None:

@@ -18,8 +18,8 @@ class Settings:
     data: Path
     output: Path
     arch: str = DEFAULT_ARCHITECTURE
-    image_size: int = 256
-    epochs: int = 6
+    image_size: int = 320
+    epochs: int = 8
     freeze_epochs: int = 1
     lr: float | None = None
     split: str = "patient"

@@ -11,7 +11,7 @@ def youden(targets: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     """Per finding, the threshold where sensitivity + specificity is highest (Youden 1950).
 
     targets, probabilities: [N, 15]. A finding without positives or negatives on validation gets
-    its mean probability. "No Finding" gets none: it is never flagged.
+    the score that 5 % of the films exceed. "No Finding" gets none: it is never flagged.
     """
     return {
         label: _youden(targets[:, k], probabilities[:, k])
@@ -31,7 +31,7 @@ def accuracy_curve(
 
 def _youden(target: np.ndarray, probability: np.ndarray) -> float:
     if target.min() == target.max():
-        return float(probability.mean())
+        return float(np.quantile(probability, 0.95))
     false_positive, true_positive, thresholds = roc_curve(target, probability)
     # The curve's first point, which flags nothing, has no finite threshold.
     best = 1 + int((true_positive - false_positive)[1:].argmax())
