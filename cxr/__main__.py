@@ -11,6 +11,7 @@ still answered), 2 for wrong usage.
 import argparse
 import csv
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,10 @@ def main(arguments: list[str] | None = None) -> int:
     except ModelFolderError as error:
         print(error, file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        # Whoever read the answers, such as `head`, has enough; Python must not flush into nothing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         print(f"{error.strerror}: {error.filename}.", file=sys.stderr)
         return 2
@@ -43,12 +48,17 @@ def predict(options: argparse.Namespace) -> int:
     status = 0
     with _output(options.output) as out:
         write = _writer(out, options.form)
-        for path in _films(options.films):
-            found = analysis.answer_file(predictor, path, str(path))
-            write(found)
-            if found["refused"] is not None:
-                print(f"{path}: {found['refused']}", file=sys.stderr)
+        for given in map(Path, options.films):
+            films = _films_in(given) if given.is_dir() else [given]
+            if not films:
+                print(f"There are no films in the folder {str(given)!r}.", file=sys.stderr)
                 status = 1
+            for path in films:
+                found = analysis.answer_file(predictor, path, str(path))
+                write(found)
+                if found["refused"] is not None:
+                    print(f"{path}: {found['refused']}", file=sys.stderr)
+                    status = 1
     return status
 
 
@@ -81,14 +91,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _films(given: list[str]) -> Iterator[Path]:
-    """The films named, and those below the folders named, in order."""
-    for path in map(Path, given):
-        if path.is_dir():
-            files = (file for file in sorted(path.rglob("*")) if file.is_file())
-            yield from (file for file in files if file.suffix.lower() in radiograph.SUFFIXES)
-        else:
-            yield path
+def _films_in(folder: Path) -> list[Path]:
+    """The films below a folder, by their suffix, in order."""
+    files = (path for path in folder.rglob("*") if path.suffix.lower() in radiograph.SUFFIXES)
+    return sorted(path for path in files if path.is_file())
 
 
 @contextmanager

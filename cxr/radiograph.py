@@ -32,8 +32,8 @@ _SIGNATURES = {
 
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # a TIFF tag and one of its values
 
-# Pillow warns at a size that `_check_size` judges by itself.
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# Pillow warns of sizes that `_check_size` judges by itself, and of damage that `read` reports.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class RadiographError(ValueError):

@@ -5,11 +5,15 @@ that need them take `nih_folder` or `nih_1024_folder` and are skipped, with the 
 are absent. With CXR_NO_SKIP=1 in the environment every skipped test fails instead.
 """
 
+import csv
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import planted
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -39,6 +43,34 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CXR_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run of train.py: its data, its model folder and what it printed."""
+
+    data: Path
+    folder: Path
+    printed: str
+
+    def films_of(self, split: str) -> list[str]:
+        """The films of a set, in order."""
+        with (self.folder / "splits.csv").open(newline="") as file:
+            return [row["image_index"] for row in csv.DictReader(file) if row["split"] == split]
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """One short training on films with planted marks, which several files look at."""
+    data = planted.make_folder(tmp_path_factory.mktemp("planted") / "films", patients=200)
+    folder = tmp_path_factory.mktemp("run") / "model"
+    options = {"data": data, "output": folder, "boxes": data / "BBox_List_2017.csv"}
+    options |= {"image-size": planted.SIDE, "epochs": 8, "freeze-epochs": 1}
+    command = [sys.executable, str(ROOT / "train.py")]
+    command += [part for name, value in options.items() for part in (f"--{name}", str(value))]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return Run(data, folder, done.stdout)
 
 
 def _shared(name: str) -> Path:

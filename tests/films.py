@@ -1,13 +1,11 @@
-"""Synthetic films and data folders in NIH's layouts, with a truth that is known.
+"""Small films of noise in NIH's layouts: for tests of what lies where and who is who.
 
-`make_nih_folder` writes the Kaggle sample's layout, `make_release_folder` the full release's;
-`draw_marked` draws films on which every finding of `MARKS` is a mark of its own shape at a
-random place, so that what a net should learn, and where it should look, is known.
+Films that a net can learn something from are in `planted`.
 """
 
 import io
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +23,6 @@ RELEASE_HEADER = (
 )
 # The edition of 2020 has the same brackets without the comma at the end.
 RELEASE_2020_HEADER = RELEASE_HEADER.removesuffix(",")
-
-Box = tuple[int, int, int, int]  # x, y, width, height in pixels of the film
 
 
 @dataclass(frozen=True)
@@ -48,9 +44,6 @@ class Row:
         )
 
 
-Draw = Callable[[Row, int, np.random.Generator], tuple[np.ndarray, dict[str, Box]]]
-
-
 def encode(pixels: np.ndarray | Image.Image, kind: str = "PNG", **options: object) -> bytes:
     """A picture as the bytes of a file; kind is Pillow's name of the format."""
     image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
@@ -59,41 +52,9 @@ def encode(pixels: np.ndarray | Image.Image, kind: str = "PNG", **options: objec
     return file.getvalue()
 
 
-def draw_plain(row: Row, size: int, rng: np.random.Generator) -> tuple[np.ndarray, dict[str, Box]]:
-    """Dim noise, uint8 [size, size], different on every film; no marks."""
-    return rng.normal(70, 12, (size, size)).clip(0, 255).astype(np.uint8), {}
-
-
-# The findings that `draw_marked` can show: bright or dark, and the pattern inside a unit square.
-MARKS: dict[str, tuple[int, Callable[[np.ndarray, np.ndarray], np.ndarray]]] = {
-    "Mass": (235, lambda x, y: x**2 + y**2 < 1),
-    "Effusion": (235, lambda x, y: np.abs(y) < 0.3),
-    "Pneumothorax": (5, lambda x, y: x**2 + y**2 < 1),
-    "Cardiomegaly": (5, lambda x, y: np.abs(x) < 0.3),
-}
-
-
-def draw_marked(row: Row, size: int, rng: np.random.Generator) -> tuple[np.ndarray, dict[str, Box]]:
-    """Noise with one mark a finding of the row, a fifth of the side wide, at random places.
-
-    Returns the film and the box of each mark. Marks of one film do not overlap. Raises KeyError
-    for a finding that has no mark.
-    """
-    pixels, boxes = draw_plain(row, size, rng)
-    side = size // 5
-    y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
-    corners = [(j, i) for j in range(4) for i in range(4)]
-    names = [] if row.labels == "No Finding" else row.labels.split("|")
-    for name, corner in zip(names, rng.permutation(corners), strict=False):
-        shade, shape = MARKS[name]
-        # Each mark has a quarter of the side to itself and lies anywhere inside.
-        top, left = (int(k * size // 4 + rng.integers(0, size // 4 - side + 1)) for k in corner)
-        pixels[top : top + side, left : left + side][shape(x, y)] = shade
-        boxes[name] = (left, top, side, side)
-    return pixels, boxes
-
-
-def make_rows(patients: int, seed: int = 0, labels: Sequence[str] = tuple(MARKS)) -> list[Row]:
+def make_rows(
+    patients: int, seed: int = 0, labels: Sequence[str] = ("Mass", "Effusion")
+) -> list[Row]:
     """Rows of 1 to 3 films a patient; each film carries each label with a chance of 0.35."""
     rng = np.random.default_rng(seed)
     rows = []
@@ -106,26 +67,21 @@ def make_rows(patients: int, seed: int = 0, labels: Sequence[str] = tuple(MARKS)
     return rows
 
 
-def make_nih_folder(
-    path: Path, rows: Sequence[Row], draw: Draw = draw_plain, size: int = 96, seed: int = 0
-) -> dict[str, dict[str, Box]]:
+def make_nih_folder(path: Path, rows: Sequence[Row], size: int = 64) -> Path:
     """Writes the Kaggle sample's layout: sample_labels.csv and images/NAME, PNG of `size` pixels.
 
-    Returns the boxes of the marks: film name -> finding -> box.
+    Every film is noise of its own. Returns the path.
     """
-    boxes = _write_films([path / "images"], rows, draw, size, seed)
+    _write_films([path / "images"], rows, size)
     write_table(path / "sample_labels.csv", rows)
-    return boxes
+    return path
 
 
-def make_release_folder(
-    path: Path, rows: Sequence[Row], header: str = RELEASE_HEADER, size: int = 96, seed: int = 0
-) -> dict[str, dict[str, Box]]:
+def make_release_folder(path: Path, rows: Sequence[Row], header: str = RELEASE_HEADER) -> Path:
     """Writes the full release's layout: Data_Entry_2017.csv, images_001/images/, images_002/..."""
-    folders = [path / f"images_{k:03d}" / "images" for k in (1, 2)]
-    boxes = _write_films(folders, rows, draw_plain, size, seed)
+    _write_films([path / f"images_{k:03d}" / "images" for k in (1, 2)], rows, 64)
     write_table(path / "Data_Entry_2017.csv", rows, header)
-    return boxes
+    return path
 
 
 def write_table(path: Path, rows: Sequence[Row], header: str = KAGGLE_HEADER) -> None:
@@ -153,14 +109,10 @@ def spoil_zip_member(path: Path, member: str) -> None:
     path.write_bytes(data)
 
 
-def _write_films(
-    folders: Sequence[Path], rows: Sequence[Row], draw: Draw, size: int, seed: int
-) -> dict[str, dict[str, Box]]:
-    rng = np.random.default_rng(seed)
-    boxes = {}
+def _write_films(folders: Sequence[Path], rows: Sequence[Row], size: int) -> None:
+    rng = np.random.default_rng(0)
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
     for i, row in enumerate(rows):
-        pixels, boxes[row.image] = draw(row, size, rng)
+        pixels = rng.integers(0, 256, (size, size), dtype=np.uint8)
         (folders[i % len(folders)] / row.image).write_bytes(encode(pixels))
-    return boxes

@@ -1,0 +1,216 @@
+"""The page and its API, as a running app: through gradio_client and in a real browser."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+from served import app
+from test_cli import KEYS, bad_files
+
+from cxr import radiograph
+from cxr.serving.predictor import Predictor
+from cxr.training import splits
+from cxr_labels import LABELS
+
+ROOT = Path(__file__).parents[1]
+FILM = ROOT / "examples" / "chest_rg1.png"
+NOT_CHEST = ROOT / "examples" / "not_chest_rg3.png"
+
+
+@pytest.fixture(scope="module")
+def address():
+    """The app on the embedded starter."""
+    with app() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def client(address) -> Client:
+    return Client(address, verbose=False)
+
+
+def test_page_serves_the_folder_that_was_trained(run):
+    """A fresh model folder gives through gradio_client what `predict` gives (1e-4)."""
+    film = run.data / "images" / run.films_of(splits.TEST)[0]
+    expected = Predictor(run.folder).predict([radiograph.read(film)])[0].probabilities
+    with app("--model", str(run.folder)) as at:
+        answer = Client(at, verbose=False).predict(handle_file(film), api_name="/predict")
+    served = {c["label"]: c["confidence"] for c in answer["confidences"]}
+    assert served == pytest.approx(expected, abs=1e-4)
+
+
+def test_predict_gives_all_labels_most_likely_first(client):
+    """/predict answers with 15 confidences in NIH spelling, in falling order."""
+    answer = client.predict(handle_file(FILM), api_name="/predict")
+    confidences = [c["confidence"] for c in answer["confidences"]]
+    assert {c["label"] for c in answer["confidences"]} == set(LABELS)
+    assert confidences == sorted(confidences, reverse=True)
+
+
+def test_analyze_gives_the_object_of_the_command_line(client):
+    """/analyze answers with what `predict --json` prints."""
+    found = client.predict(handle_file(FILM), api_name="/analyze")
+    command = [sys.executable, "-m", "cxr", "predict", "models/starter", str(FILM), "--json"]
+    printed = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout)
+    assert list(found) == KEYS
+    assert found == {**printed, "file": FILM.name}
+
+
+def test_explain_gives_a_picture_of_the_film(client):
+    """/explain answers with a PNG of the film's shape that is coloured where the evidence lies."""
+    path = client.predict(handle_file(FILM), "Mass", api_name="/explain")
+    with Image.open(path) as picture, Image.open(FILM) as film:
+        assert picture.size == film.size
+        channels = np.asarray(picture.convert("RGB")).astype(int)
+    assert np.abs(channels[..., 0] - channels[..., 2]).max() > 40
+
+
+def test_explain_differs_between_findings(client):
+    """The overlay depends on the finding that was asked for."""
+    pictures = [
+        Image.open(client.predict(handle_file(FILM), finding, api_name="/explain")).tobytes()
+        for finding in ("Mass", "Cardiomegaly")
+    ]
+    assert pictures[0] != pictures[1]
+
+
+@pytest.mark.parametrize("name", bad_files())
+def test_bad_film_reaches_a_caller_as_a_sentence(client, tmp_path, name):
+    """Each kind of bad input: an error with its own sentence from /predict, refused in /analyze."""
+    content, words = bad_files()[name]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(AppError, match=words):
+        client.predict(handle_file(tmp_path / name), api_name="/predict")
+    assert words in client.predict(handle_file(tmp_path / name), api_name="/analyze")["refused"]
+
+
+def test_16_bit_film_is_not_saturated(client, tmp_path):
+    """A 16-bit PNG reaches the model untouched: it is answered as its 8-bit twin."""
+    grey = np.asarray(Image.open(FILM).convert("L"))
+    Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "deep.png")
+    deep, flat = (
+        client.predict(handle_file(path), api_name="/analyze")["probabilities"]
+        for path in (tmp_path / "deep.png", FILM)
+    )
+    assert deep == pytest.approx(flat, abs=1e-4)
+
+
+def test_only_the_agreed_endpoints_are_public(client):
+    """Nothing but /predict, /analyze and /explain can be called by name."""
+    endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert set(endpoints) == {"/predict", "/analyze", "/explain"}
+
+
+def test_named_model_that_is_not_there_stops_the_start():
+    """`--model` with a wrong name ends with one sentence, not with the starter."""
+    done = subprocess.run(
+        [sys.executable, "app.py", "--model", "models/nowhere"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "no model folder 'models/nowhere'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium."""
+    chromium = shutil.which("chromium")
+    if not chromium:
+        pytest.skip("there is no Chromium on this machine")
+    from playwright.sync_api import sync_playwright
+
+    quiet = ["background-networking", "component-update", "sync", "gpu", "quic"]
+    flags = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in quiet)]
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=flags)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser, address):
+    """The app's page, freshly opened; no request may leave this machine."""
+    opened = browser.new_page(viewport={"width": 1280, "height": 1000})
+    asked: list[str] = []
+    opened.on("request", lambda request: asked.append(request.url))
+    opened.goto(address)
+    opened.wait_for_selector("#examples img")
+    yield opened
+    opened.close()
+    outside = [
+        url for url in asked if not re.match(r"(https?://(127\.|localhost)|data:|blob:)", url)
+    ]
+    assert outside == []
+
+
+def test_uploaded_film_is_answered_on_the_page(page):
+    """A film that is uploaded is shown, with findings, evidence and disclaimer."""
+    page.set_input_files("#film input[type=file]", FILM)
+    page.wait_for_selector("#evidence-picture img")
+    assert page.locator("#film-picture img").is_visible()
+    assert page.locator("#table tbody tr").count() == len(LABELS)
+    assert "Mass" in page.locator("#label").inner_text()
+    assert "not for clinical use" in page.locator("#disclaimer").inner_text()
+
+
+def test_example_is_answered_on_a_click(page):
+    """A click on an example answers for it as if it had been uploaded."""
+    page.locator("#examples button", has=page.locator("img")).first.click()
+    page.wait_for_selector("#evidence-picture img")
+    assert page.locator("#table tbody tr").count() == len(LABELS)
+
+
+def test_threshold_filters_the_sorted_list(page):
+    """Moving the threshold leaves the findings at or above it, most likely first."""
+    page.set_input_files("#film input[type=file]", FILM)
+    page.wait_for_selector("#evidence-picture img")
+    page.locator("#threshold input[type=number]").fill("10")
+    page.locator("#threshold input[type=number]").press("Enter")
+    page.wait_for_function("document.querySelectorAll('#table tbody tr').length < 15")
+    cells = page.locator("#table tbody td:nth-child(2)").all_inner_texts()
+    scores = [float(cell.split()[0]) for cell in cells]
+    assert scores == sorted(scores, reverse=True)
+    assert min(scores) >= 10
+
+
+def test_other_finding_shows_another_overlay(page):
+    """Choosing a finding exchanges the evidence picture."""
+    page.set_input_files("#film input[type=file]", FILM)
+    page.wait_for_selector("#evidence-picture img")
+    before = page.locator("#evidence-picture img").get_attribute("src")
+    page.locator("#choice input").click()
+    page.get_by_role("option", name="Cardiomegaly").click()
+    page.wait_for_function(
+        "old => document.querySelector('#evidence-picture img').src !== old", arg=before
+    )
+
+
+def test_unreadable_file_is_said_on_the_page(page, tmp_path):
+    """A file that is no film leaves a sentence where the answer would stand."""
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    page.set_input_files("#film input[type=file]", tmp_path / "bad.png")
+    page.wait_for_selector("#problem")
+    assert "not a picture that can be read" in page.locator("#problem").inner_text()
+    assert not page.locator("#evidence-picture img").is_visible()
+
+
+def test_narrow_page_does_not_overflow(browser, address):
+    """At 360 px nothing has to be scrolled sideways, with an answer on the page."""
+    page = browser.new_page(viewport={"width": 360, "height": 800})
+    page.goto(address)
+    page.set_input_files("#film input[type=file]", NOT_CHEST)
+    page.wait_for_selector("#evidence-picture img")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.close()

@@ -1,0 +1,192 @@
+"""The serving half: the model folder's checks, predictions, boxes, and what it may not import."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cxr import model_folder, probability, radiograph
+from cxr.model_folder import ModelFolderError
+from cxr.serving import heatmap, model_source
+from cxr.serving.predictor import Predictor
+from cxr_labels import LABELS, NIH_PREVALENCE, NO_FINDING
+
+ROOT = Path(__file__).parents[1]
+STARTER = ROOT / "models" / "starter"
+
+
+@pytest.fixture(scope="module")
+def predictor() -> Predictor:
+    return Predictor(STARTER)
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """A copy of the starter, to be broken."""
+    for name in (model_folder.CONFIG, model_folder.ONNX):
+        shutil.copyfile(STARTER / name, tmp_path / name)
+    return tmp_path
+
+
+def test_serving_half_runs_without_torch():
+    """In the environment of requirements.txt, which has no torch, a film is answered."""
+    python = ROOT / ".venv" / "bin" / "python"
+    if not python.is_file():
+        pytest.skip("there is no .venv; `make test` makes it")
+    film = "examples/chest_rg1.png"
+    script = f"""
+import importlib.util, sys
+assert not any(importlib.util.find_spec(name) for name in ("torch", "fastai", "timm"))
+from cxr.serving.predictor import Predictor
+from cxr import radiograph
+answer = Predictor("models/starter").predict([radiograph.read({film!r})])[0]
+assert len(answer.probabilities) == 15
+import app
+assert not any(name.startswith("cxr.training") for name in sys.modules)
+print("answered")
+"""
+    done = subprocess.run(
+        [python, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "answered", done.stderr
+
+
+def test_batch_answers_as_single_films(predictor):
+    """A film's probabilities do not depend on the films beside it."""
+    films = [radiograph.read(path) for path in sorted((ROOT / "examples").glob("*.png"))]
+    together = predictor.predict(films)
+    for film, answer in zip(films, together, strict=True):
+        alone = predictor.predict([film])[0]
+        assert list(alone.probabilities.values()) == pytest.approx(
+            list(answer.probabilities.values()), abs=1e-5
+        )
+
+
+def test_probabilities_stand_in_label_order(predictor):
+    """The answer has all 15 labels, in the order of the vocabulary, within 0..1."""
+    answer = predictor.predict([radiograph.read(ROOT / "examples" / "chest_rg1.png")])[0]
+    assert tuple(answer.probabilities) == LABELS
+    assert all(0 < p < 1 for p in answer.probabilities.values())
+
+
+def test_prevalence_moves_scores_but_not_flags(predictor):
+    """What is flagged is the same at the training prevalence and at NIH's."""
+    film = radiograph.read(ROOT / "examples" / "chest_rg1.png")
+    nih, training = (predictor.predict([film], at)[0] for at in ("nih", "training"))
+    assert nih.flagged == training.flagged
+    assert nih.probabilities != training.probabilities
+
+
+def test_no_finding_is_never_flagged(predictor):
+    """Whatever a film looks like, "No Finding" is not among the flagged."""
+    rng = np.random.default_rng(0)
+    films = [radiograph.Radiograph(rng.random((90, 80), np.float32), {}) for _ in range(8)]
+    assert all(NO_FINDING not in answer.flagged for answer in predictor.predict(films))
+
+
+def test_shift_follows_bayes():
+    """Scores of a simulated test, restated at another prevalence, are right there."""
+    rng = np.random.default_rng(0)
+    here, there = 0.3, 0.04
+    truth = rng.random(400_000) < there
+    logit = rng.normal(np.where(truth, 1.0, -1.0), 1.0)  # so the likelihood ratio is exp(2 logit)
+    at_here = probability.sigmoid(2 * logit + probability.log_odds(here))
+    at_there = probability.shift(at_here, here, there)
+    for low in (0.0, 0.05, 0.2, 0.5):
+        chosen = (at_there >= low) & (at_there < low + 0.1)
+        assert truth[chosen].mean() == pytest.approx(at_there[chosen].mean(), abs=0.02)
+
+
+def test_shift_there_and_back_is_nothing():
+    """Moving to another prevalence and back gives the probabilities one began with."""
+    p = np.linspace(0.01, 0.99, 15)
+    here, there = np.linspace(0.1, 0.5, 15), np.array(list(NIH_PREVALENCE.values()))
+    assert probability.shift(probability.shift(p, here, there), there, here) == pytest.approx(p)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"format_version": 99}, "format version 99"),
+        ({"labels": ["A", "B"]}, "labels"),
+        ({"sha256": "0" * 64}, "not the file"),
+        ({"image_size": "big"}, "image_size|whole number"),
+        ({"calibration": {}}, "Atelectasis"),
+        ({"prevalence": {"training": {}}}, "Atelectasis"),
+        ({"thresholds": {"Mass": 7}}, "between 0 and 1"),
+    ],
+)
+def test_config_that_does_not_fit_is_refused(folder, change, words):
+    """Each wrong entry of config.json is refused with a sentence that names it."""
+    path = folder / model_folder.CONFIG
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ModelFolderError, match=words):
+        Predictor(folder)
+
+
+@pytest.mark.parametrize("broken", [b"", b"not an onnx file", b"\x08\x07\x12\x04evil"])
+def test_broken_onnx_is_refused(folder, broken):
+    """A file that is no network is refused with a sentence, even when its hash fits."""
+    (folder / model_folder.ONNX).write_bytes(broken)
+    path = folder / model_folder.CONFIG
+    sha256 = model_folder.sha256(folder / model_folder.ONNX)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"sha256": sha256}))
+    with pytest.raises(ModelFolderError, match="not an ONNX file"):
+        Predictor(folder)
+
+
+def test_onnx_of_another_size_is_refused(folder):
+    """A network that takes another picture size than the config says is refused."""
+    path = folder / model_folder.CONFIG
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"image_size": 64}))
+    with pytest.raises(ModelFolderError, match="64x64"):
+        Predictor(folder)
+
+
+def test_named_model_never_turns_into_the_starter():
+    """A model that cannot be had is an error, not the embedded starter."""
+    with pytest.raises(ModelFolderError, match="no model folder"):
+        model_source.find("nobody/nothing")
+    assert model_source.find(None) == STARTER
+
+
+def test_box_frames_a_planted_peak():
+    """A blob on a map gives one box around it, in pixels of the film."""
+    evidence = np.zeros((16, 16), np.float32)
+    evidence[4:6, 10:13] = 5.0
+    assert heatmap.boxes(evidence, width=1600, height=800) == [[1000, 200, 300, 100]]
+
+
+def test_flat_map_has_no_box():
+    """A map without a peak frames nothing."""
+    assert heatmap.boxes(np.ones((16, 16), np.float32), 100, 100) == []
+
+
+def test_box_leaves_out_a_second_blob():
+    """Only the region that is connected with the peak is framed."""
+    evidence = np.zeros((16, 16), np.float32)
+    evidence[2, 2], evidence[12, 12] = 5.0, 4.0
+    assert heatmap.boxes(evidence, 160, 160) == [[20, 20, 10, 10]]
+
+
+def test_overlay_glows_at_the_peak_only():
+    """Far from the peak the overlay is the film; at the peak it is orange."""
+    evidence = np.zeros((16, 16), np.float32)
+    evidence[8, 8] = 1.0
+    picture = heatmap.overlay(np.full((160, 160), 0.5, np.float32), evidence, [])
+    assert (picture[10, 10] == 128).all()
+    red, _, blue = picture[85, 85].astype(int)
+    assert red > 128 > blue
+
+
+def test_importing_the_serving_half_needs_no_gradio():
+    """The command line starts without the page's imports."""
+    script = "import sys, cxr.__main__; assert 'gradio' not in sys.modules; print('ok')"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "ok", done.stderr
