@@ -26,7 +26,7 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
-from cxr import model_folder
+from cxr import machine, model_folder
 from cxr.serving import analysis
 from cxr.serving.predictor import Predictor
 
@@ -203,7 +203,7 @@ def _computed(seed: int) -> bytes:
 
 def _plain_session(model: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = len(os.sched_getaffinity(0))
+    options.intra_op_num_threads = machine.cores()
     return onnxruntime.InferenceSession(str(model / model_folder.ONNX), options)
 
 

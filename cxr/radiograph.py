@@ -195,7 +195,7 @@ def _deep_to_grey(image: Image.Image) -> tuple[np.ndarray, int, int, list[str]]:
     """Pixels of over 8 bits a value: 16-bit whole numbers, 32-bit whole numbers, floats."""
     pixels, bits, bits_used, notes = _scale_deep(image)
     # Pillow turns the values over where a TIFF counts from white, but only those of 8 bits.
-    if image.format == "TIFF" and image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+    if image.format == "TIFF" and getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
         np.subtract(1, pixels, out=pixels)
     return pixels, bits, bits_used, notes
 
@@ -210,7 +210,7 @@ def _scale_deep(image: Image.Image) -> tuple[np.ndarray, int, int, list[str]]:
     if image.mode == "I" and low >= 0 and high <= 65535:
         return _scale_16_bit(values)
     # Halves: the difference of two floats may be past the largest float.
-    half_span = np.float32(max(high / 2 - low / 2, np.finfo(np.float32).tiny))
+    half_span = np.float32(max(high / 2 - low / 2, float(np.finfo(np.float32).tiny)))
     warning = "The file does not say where black and white lie; its own darkest and brightest \
 pixels were taken."
     return (values / 2 - np.float32(low / 2)) / half_span, 32, 32, [warning]

@@ -1,5 +1,6 @@
 """The pixel cache: the pixels that serving would see, decoded once, whatever happens meanwhile."""
 
+import errno
 import os
 import shutil
 import signal
@@ -222,7 +223,7 @@ def test_cache_lies_where_the_environment_says(made, tmp_path, monkeypatch):
 
 @pytest.fixture
 def stuck(tmp_path):
-    """A build of 70 films that waits for ever at film 50, for which a pipe stands.
+    """A build of 70 films that waits for ever in film 50, for which a pipe stands.
 
     Gives the running process, the folder of films and the folder of the cache.
     """
@@ -247,11 +248,32 @@ def stuck(tmp_path):
     while b"32/70" not in said:
         said += os.read(process.stderr.fileno(), 4096)
         assert process.poll() is None, said.decode()
+    writer = _open_when_read(folder / "050.png")
     yield process, folder, cache
-    if process.poll() is None:
+    os.close(writer)
+    if _group_lives(process.pid):
         os.killpg(process.pid, signal.SIGKILL)
     process.stderr.close()
     process.wait()
+
+
+def _open_when_read(pipe):
+    """Opens a pipe for writing once another process has begun to read it."""
+    while True:
+        try:
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            time.sleep(0.01)
+
+
+def _group_lives(group):
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def mend(folder):
@@ -299,14 +321,6 @@ def test_workers_end_with_a_killed_build(stuck):
     while _group_lives(process.pid) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not _group_lives(process.pid)
-
-
-def _group_lives(group):
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 # Memory -----------------------------------------------------------------------------------------

@@ -1,6 +1,5 @@
 """A model folder, loaded and checked, that answers for films. Runs on ONNX Runtime alone."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from cxr import model_folder, radiograph
+from cxr import machine, model_folder, radiograph
 from cxr.model_folder import ModelFolderError
 from cxr.radiograph import Radiograph
 from cxr_labels import LABELS, NO_FINDING
@@ -91,7 +90,7 @@ def _flag(probabilities: np.ndarray, thresholds: np.ndarray) -> tuple[str, ...]:
 
 def _open_session(path: Path, size: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = _cores()
+    options.intra_op_num_threads = machine.cores()
     options.log_severity_level = 3
     try:
         session = onnxruntime.InferenceSession(
@@ -109,8 +108,3 @@ def _open_session(path: Path, size: int) -> onnxruntime.InferenceSession:
     if gives["logits"][1:] != [len(LABELS)] or gives["evidence"][1:2] != [len(LABELS)]:
         raise ModelFolderError(f"{str(path)!r} does not answer for the {len(LABELS)} labels.")
     return session
-
-
-def _cores() -> int:
-    """The cores granted to this process, which in a container are fewer than the machine's."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

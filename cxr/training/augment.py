@@ -70,7 +70,7 @@ class AugmentFilms(RandTransform):
         grey = moved.sub_(0.5).mul_(contrast).add_(0.5 + brightness).clamp_(0, 1)
         return TensorFilm(grey)
 
-    def encodes(self, maps: TensorBoxMap):  # noqa: F811 (fastai dispatches by the annotation)
+    def encodes(self, maps: TensorBoxMap):  # type: ignore[no-redef]  # noqa: F811
         if not maps.any():
             return maps
         return TensorBoxMap(self._move(maps.as_subclass(torch.Tensor)))
@@ -108,10 +108,10 @@ class MixFilms(RandTransform):
     def encodes(self, films: TensorFilm):
         return self._mix(films)
 
-    def encodes(self, targets: TensorMultiCategory):  # noqa: F811
+    def encodes(self, targets: TensorMultiCategory):  # type: ignore[no-redef]  # noqa: F811
         return self._mix(targets)
 
-    def encodes(self, maps: TensorBoxMap):  # noqa: F811
+    def encodes(self, maps: TensorBoxMap):  # type: ignore[no-redef]  # noqa: F811
         return self._mix(maps)
 
     def _mix(self, part: torch.Tensor) -> torch.Tensor:

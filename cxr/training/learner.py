@@ -65,6 +65,8 @@ def make_dls(films: Films, train: np.ndarray, valid: np.ndarray, batch_size: int
     A batch is (films [B, 1, S, S] 0..1, targets [B, 15], box maps [B, 15, 32, 32] 0..1).
     """
     rows = np.concatenate([train, valid])
+    # fastai drops a last batch that is not full: there must be one that is.
+    batch_size = min(batch_size, len(train))
     block = DataBlock(
         blocks=(
             TransformBlock,
@@ -133,7 +135,9 @@ def box_loss(evidence: torch.Tensor, box_maps: torch.Tensor) -> torch.Tensor:
     boxed = box_maps.flatten(2).sum(-1) > 0
     if not boxed.any():
         return evidence.sum() * 0.0
-    cover = F.adaptive_avg_pool2d(box_maps[boxed][None], evidence.shape[-2:])[0].flatten(1)
+    cover = F.adaptive_avg_pool2d(box_maps[boxed][None], (evidence.shape[-2], evidence.shape[-1]))[
+        0
+    ].flatten(1)
     wanted = cover / cover.sum(-1, keepdim=True)
     log_map = evidence[boxed].flatten(1).float().log_softmax(-1)
     return -(wanted * log_map).sum(-1).mean()

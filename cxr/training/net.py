@@ -7,7 +7,7 @@ the reader sees on the film is what the score is made of.
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import timm
@@ -44,10 +44,14 @@ class EvidenceNet(nn.Module):
     label (log-sum-exp, after Pinheiro and Collobert 2015).
     """
 
+    mean: torch.Tensor
+    std: torch.Tensor
+
     def __init__(self, architecture: str = PACKAGED, pretrained: bool = True):
         """Raises ValueError when timm has no such body, or it lacks features at those strides."""
         super().__init__()
         self.architecture = architecture
+        self.body: Any  # timm gives its bodies attributes that nn.Module has not
         self.body, mean, std = _make_body(architecture, pretrained)
         fine, coarse = self.body.feature_info.channels()
         self.fine = nn.Conv2d(fine, len(LABELS), 1)
@@ -65,7 +69,7 @@ class EvidenceNet(nn.Module):
         """Sets the bias so that an untrained head answers with the prevalence [15], 0..1."""
         share = torch.as_tensor(prevalence, dtype=torch.float32).clamp(1e-3, 1 - 1e-3)
         with torch.no_grad():
-            self.fine.bias.copy_(torch.logit(share))
+            self.fine.get_parameter("bias").copy_(torch.logit(share))
 
     def outputs(self, films: torch.Tensor) -> Outputs:
         """Logits, evidence maps and embedding of films [N, 1, S, S]."""
@@ -111,7 +115,7 @@ def load(folder: str | Path) -> EvidenceNet:
     return net.eval()
 
 
-def _make_body(architecture: str, pretrained: bool) -> tuple[nn.Module, float, float]:
+def _make_body(architecture: str, pretrained: bool) -> tuple[Any, float, float]:
     """A body with features at strides 16 and 32, and the mean and spread of its input."""
     from_package = architecture == PACKAGED
     try:
@@ -149,7 +153,7 @@ def _load_packaged_weights(body: nn.Module) -> None:
     body.load_state_dict({name: state[name] for name in wanted})
 
 
-def _halves(body: nn.Module) -> tuple[list[nn.Module], list[nn.Module]]:
+def _halves(body: Any) -> tuple[list[nn.Module], list[nn.Module]]:
     """The stages of a body up to its stride-8 features, and those behind them."""
     infos = [info for info in body.feature_info.info if info["reduction"] == 8]
     last = infos[0]["module"].replace(".", "_") if infos else ""

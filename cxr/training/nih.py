@@ -108,7 +108,7 @@ class NihData:
     """The usable films of a data set.
 
     table: one row a film: `image` (file name), `patient` (int), `age` (years, nan if unknown),
-        `sex` ("M", "F" or None), `view` ("PA", "AP" or None).
+        `sex` ("M", "F" or missing), `view` ("PA", "AP" or missing).
     targets: uint8 [N, 15], in the order of cxr_labels.LABELS.
     source: where the films lie.
     report: what was left out, and why.
@@ -338,7 +338,7 @@ def _one_of(rows: pd.DataFrame, column: str, allowed: tuple[str, ...]) -> np.nda
     if column not in rows:
         return np.full(len(rows), None, dtype=object)
     cells = rows[column].str.strip().str.upper()
-    return np.where(cells.isin(allowed), cells, None)
+    return cells.where(cells.isin(allowed), None).to_numpy(dtype=object)
 
 
 def _read_test_list(files: _Files) -> frozenset[str]:

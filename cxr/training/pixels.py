@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from cxr import atomic, radiograph
+from cxr import atomic, machine, radiograph
 from cxr.training.nih import FilmReader, FilmSource
 
 _CHUNK = 32  # films a task: about half a second of work
@@ -85,7 +85,7 @@ def build(
     state = _State.open(folder / "state.npy", source.signatures(names))
     todo = np.flatnonzero(~state.done)
     if len(todo):
-        _decode(source, names, size, folder, state, todo, processes or _cores())
+        _decode(source, names, size, folder, state, todo, processes or machine.cores())
     return PixelCache(folder, size, state.readable.copy())
 
 
@@ -211,7 +211,3 @@ def _key(names: Sequence[str], size: int) -> str:
     """The cache's folder: a digest of the film names in their order, and of the size."""
     digest = hashlib.sha256("\n".join(names).encode())
     return f"v{_VERSION}-{size}px-{len(names)}-{digest.hexdigest()[:16]}"
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -21,7 +21,7 @@ from cxr.training.settings import Settings
 from cxr_labels import FINDINGS, LABELS, NIH_PREVALENCE
 
 BOX_WEIGHT = 0.3  # of the box loss beside the label loss
-FINDER_STEPS = 100
+FINDER_STEPS = 50
 _BATCH = 32  # films at once through the exported network
 _ENRICHED = 1.5  # findings this many times as frequent as NIH's: the card says so
 

@@ -104,5 +104,9 @@ def _why(target: np.ndarray, threshold: float | None, figures: dict[str, Any]) -
 
 def _mean_interval(resampled: dict[str, np.ndarray], labels) -> list[float] | None:
     stacked = np.stack([resampled[label] for label in labels])
-    defined = stacked[np.isfinite(stacked).any(1)]
-    return bootstrap.interval(np.nanmean(defined, 0)) if len(defined) else None
+    defined = np.isfinite(stacked)
+    counts = defined.sum(0)
+    sums = np.where(defined, stacked, 0.0).sum(0)
+    return bootstrap.interval(
+        np.divide(sums, counts, np.full(len(counts), np.nan), where=counts > 0)
+    )

@@ -1,0 +1,193 @@
+"""The project as a whole: documents equal their sources, pins, and what may not be committed."""
+
+import importlib.util
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import planted
+import pytest
+from served import app
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def requirements(name: str) -> dict[str, str]:
+    """Package -> version, of a requirements file; "" where none is pinned."""
+    lines = (ROOT / name).read_text().splitlines()
+    named = [line for line in lines if line and not line.startswith(("#", "-r"))]
+    return {package: version for package, _, version in (line.partition("==") for line in named)}
+
+
+def snippets(language: str) -> list[str]:
+    """The fenced blocks of README in a language."""
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def commands(start: str) -> list[str]:
+    """The lines of README's bash blocks that begin so."""
+    lines = "\n".join(snippets("bash")).splitlines()
+    return [line for line in lines if line.startswith(start)]
+
+
+def test_generated_parts_of_readme_are_current():
+    """The table of findings and the starter's figures are those of the code and metrics.json."""
+    spec = importlib.util.spec_from_file_location("build", ROOT / "docs" / "build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    build = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(build)
+    assert build.render(README) == README
+
+
+def test_space_header_names_the_pinned_gradio():
+    """sdk_version in README's header equals the Gradio of requirements.txt."""
+    assert re.findall(r"^sdk_version: (.+)$", README, re.M) == [
+        requirements("requirements.txt")["gradio"]
+    ]
+
+
+def test_every_dependency_is_pinned():
+    """Each direct dependency names one version."""
+    for name in ("requirements.txt", "requirements-train.txt", "requirements-dev.txt"):
+        assert all(requirements(name).values()), name
+
+
+def test_installed_versions_are_the_pinned_ones():
+    """This environment holds what the requirements say."""
+    from importlib.metadata import version
+
+    pinned = {}
+    for name in ("requirements.txt", "requirements-train.txt", "requirements-dev.txt"):
+        pinned |= requirements(name)
+    assert {package: version(package) for package in pinned} == pinned
+
+
+def test_page_needs_neither_torch_nor_fastai():
+    """requirements.txt stays free of the training half's packages."""
+    assert not {"torch", "torchvision", "fastai", "timm"} & requirements("requirements.txt").keys()
+
+
+def test_no_film_and_no_pickle_is_tracked():
+    """Neither NIH's films nor any pickle is part of the repository."""
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert tracked
+    assert not [path for path in tracked if re.search(r"\d{8}_\d{3}\.(png|jpe?g)$", path)]
+    assert not [path for path in tracked if path.endswith((".pkl", ".pth", ".zip"))]
+
+
+def test_starter_shows_no_films():
+    """The starter's folder holds what may be committed, and nothing else."""
+    files = {str(p.relative_to(ROOT / "models")) for p in (ROOT / "models").rglob("*.*")}
+    assert {f for f in files if "figures" not in f and "." in Path(f).name} == {
+        f"starter/{name}"
+        for name in (
+            "config.json",
+            "model.onnx",
+            "model.safetensors",
+            "splits.csv",
+            "metrics.json",
+            "README.md",
+        )
+    }
+    assert "starter/figures/batch.png" not in files
+
+
+def test_starter_card_is_made_of_its_metrics():
+    """The card of the starter is what its config and metrics render to."""
+    import json
+
+    from cxr import model_folder
+    from cxr.training import model_card
+
+    starter = ROOT / "models" / "starter"
+    metrics = json.loads((starter / "metrics.json").read_text())
+    card = (starter / "README.md").read_text(encoding="utf-8")
+    assert card == model_card.render(model_folder.load(starter), metrics)
+    assert "enriched" in card
+
+
+def test_example_films_have_a_source():
+    """Every example film is listed with its source, and every listed film is there."""
+    from cxr.serving import examples
+
+    listed = examples.find(ROOT / "models" / "starter")
+    films = {path.name for path in (ROOT / "examples").glob("*.png")}
+    assert {film.path.name for film in listed} == films
+    assert all("(" in film.source for film in listed)
+
+
+@pytest.mark.parametrize("command", commands(".venv/bin/python -m cxr"))
+def test_command_in_readme_runs(command, tmp_path):
+    """Each command line of README answers, as it stands there."""
+    words = [sys.executable if w == ".venv/bin/python" else w for w in shlex.split(command)]
+    words = [str(tmp_path / w) if w == "answers.csv" else w for w in words]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "chest_rg1.png" in done.stdout + "".join(p.read_text() for p in tmp_path.iterdir())
+
+
+def test_training_in_readme_runs(tmp_path):
+    """`python train.py --data sample.zip` with nothing else, on a small sample.zip."""
+    data = planted.make_folder(tmp_path / "films", patients=14)
+    with zipfile.ZipFile(tmp_path / "sample.zip", "w") as archive:
+        for path in sorted(data.rglob("*.*")):
+            archive.write(path, path.relative_to(data))
+    command = commands("python train.py")[0].replace("train.py", str(ROOT / "train.py"))
+    words = [sys.executable, *shlex.split(command)[1:]]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert (folder / "figures" / "learning_rate.png").is_file()
+
+
+@pytest.mark.parametrize("command", commands("python train.py"))
+def test_training_options_in_readme_are_known(command):
+    """Each training command of README is understood by train.py."""
+    sys.path.insert(0, str(ROOT))
+    import train
+
+    assert train._settings(shlex.split(command)[2:]).data == Path("sample.zip")
+
+
+def test_python_in_readme_runs():
+    """README's Python calls the running page and gets what its comments say."""
+    (code,) = snippets("python")
+    with app() as address:
+        names: dict = {}
+        exec(code.replace("http://127.0.0.1:7860", address), names)
+    assert len(names["label"]["confidences"]) == 15
+    assert set(names["found"]) >= {"probabilities", "flagged", "boxes", "warnings"}
+    assert Path(names["picture"]).is_file()
+
+
+def test_make_demo_serves_the_page():
+    """`make demo` starts the page on the embedded starter."""
+    if not (ROOT / ".venv" / "installed").is_file():
+        pytest.skip("there is no .venv; `make test` makes it")
+    process = subprocess.Popen(
+        ["make", "demo"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    try:
+        line = next(line for line in process.stdout or () if "http://" in line)
+        address = re.findall(r"http://\S+", line)[0]
+        with urllib.request.urlopen(address, timeout=20) as answer:
+            assert "Findings on a chest film" in answer.read().decode()
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
