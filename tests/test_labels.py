@@ -60,6 +60,7 @@ def test_nothing_says_normal():
         ("Hernia|Mass|Atelectasis", ("Atelectasis", "Mass", "Hernia")),
         (" Mass | Edema ", ("Mass", "Edema")),
         ("Mass|Mass", ("Mass",)),
+        ("|".join(reversed(FINDINGS)), FINDINGS),
         ("No Finding", ("No Finding",)),
     ],
 )

@@ -145,7 +145,7 @@ def _decode(
                 chunk = tasks.pop(task)
                 state.table["state"][chunk] = np.where(task.result(), 1, 2)
                 bar.update(len(chunk))
-                if count % 64 == 0:
+                if count % 8 == 0:
                     state.save()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
