@@ -65,7 +65,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     data = planted.make_folder(tmp_path_factory.mktemp("planted") / "films", patients=200)
     folder = tmp_path_factory.mktemp("run") / "model"
     options = {"data": data, "output": folder, "boxes": data / "BBox_List_2017.csv"}
-    options |= {"image-size": planted.SIDE, "epochs": 8, "freeze-epochs": 1}
+    options |= {"image-size": planted.SIDE, "epochs": 8, "freeze-epochs": 1, "lr": 5e-3}
     command = [sys.executable, str(ROOT / "train.py")]
     command += [part for name, value in options.items() for part in (f"--{name}", str(value))]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -42,8 +42,8 @@ def read(path: str | Path) -> Boxes:
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"The box file {str(path)!r} cannot be read.") from error
-    header = text.split("\n", 1)[0]
-    if IMAGE not in header or "Finding Label" not in header:
+    header = text.split("\n", 1)[0].strip().split(",")
+    if header[:2] != [IMAGE, "Finding Label"]:
         raise DataError(
             f"{str(path)!r} is not the release's list of boxes: its first line should name "
             f"{IMAGE!r} and 'Finding Label'."

@@ -12,7 +12,7 @@ from fastai.callback.core import Callback
 from fastai.callback.fp16 import AMPMode, MixedPrecision
 from fastai.callback.hook import hook_output
 from fastai.callback.progress import CSVLogger
-from fastai.callback.schedule import fit_one_cycle, lr_find, valley  # noqa: F401 (adds methods)
+from fastai.callback.schedule import fit_one_cycle, lr_find, minimum  # noqa: F401 (adds methods)
 from fastai.data.block import DataBlock, MultiCategoryBlock, TransformBlock
 from fastai.data.core import DataLoaders, TfmdDL
 from fastai.data.transforms import IndexSplitter, IntToFloatTensor
@@ -234,11 +234,17 @@ def make_learner(dls: DataLoaders, net: EvidenceNet, box_weight: float, folder: 
 
 
 def find_rate(learn: Learner, iterations: int) -> tuple[float, pd.DataFrame]:
-    """fastai's learning-rate finder with the body frozen: the rate, and (rate, loss) tried."""
+    """fastai's learning-rate finder with the body frozen: the rate, and (rate, loss) tried.
+
+    The rate is a tenth of the one with the lowest loss. fastai's own choice, the valley, lies too
+    low here: the head starts at the prevalence, so that its loss is flat for long.
+    """
     learn.freeze()
-    found = learn.lr_find(num_it=iterations, show_plot=False, suggest_funcs=(valley,))
+    found = learn.lr_find(num_it=iterations, show_plot=False, suggest_funcs=(minimum,))
+    # fastai leaves behind the empty folder that it kept the weights in.
+    (learn.path / learn.model_dir).rmdir()
     tried = pd.DataFrame({"rate": learn.recorder.lrs, "loss": learn.recorder.losses})
-    return float(found.valley), tried.astype(float)
+    return float(found.minimum), tried.astype(float)
 
 
 def fit(learn: Learner, epochs: int, freeze_epochs: int, rate: float) -> pd.DataFrame:

@@ -35,6 +35,7 @@ def train(settings: Settings) -> dict[str, Any]:
     start = time.monotonic()
     folder = settings.output
     folder.mkdir(parents=True, exist_ok=True)
+    learner.seed_everything(settings.seed)
     net = EvidenceNet(settings.arch)  # first: a wrong name should not cost a decoding
     data, films = _load(settings)
     split = splits.make(data, settings.split, settings.seed)
@@ -163,7 +164,6 @@ def _fit(
 ) -> dict[str, Any]:
     """Trains the net in place and draws the run's figures; returns rate and speed."""
     drawn = settings.output / model_folder.FIGURES
-    learner.seed_everything(settings.seed)
     net.start_from(films.targets[train].mean(0))
     dls = learner.make_dls(films, train, valid, learner.batch_size())
     figures.batch(dls, drawn / figures.BATCH)
