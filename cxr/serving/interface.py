@@ -35,17 +35,23 @@ _CSS = """
 #examples .caption-label { max-width: 100%; left: 0; font-size: 12px; }
 #table table { width: 100%; border-collapse: collapse; }
 #table th, #table td { text-align: left; vertical-align: top; padding: 6px 10px 6px 0;
-  border-width: 0 0 1px 0; border-color: var(--border-color-primary); }
+  border-width: 0 0 1px 0 !important; border-color: var(--border-color-primary); }
 #table td:nth-child(2) { text-align: right; white-space: nowrap; }
 #table small { display: block; opacity: 0.8; }
 #table .flagged { font-weight: 600; }
 """
+
+# Gradio confines `css` to what lies inside the page's own frame; this styles the frame.
+_HEAD = """<style>@media (max-width: 480px) {
+.gradio-container .main { padding-left: 12px !important; padding-right: 12px !important; }
+}</style>"""
 
 # What belongs to launch() in Gradio 6. Nothing of a visitor is kept or shown: no run history,
 # no monitoring page, no traceback.
 LAUNCH: dict[str, Any] = {
     "theme": gr.themes.Soft(primary_hue="teal", neutral_hue="slate", font=_SANS, font_mono=_MONO),
     "css": _CSS,
+    "head": _HEAD,
     "max_file_size": MAX_FILE_SIZE,
     "show_error": False,
     "run_history": False,
@@ -239,10 +245,10 @@ def _row(name: str, probability: float, flagged: bool) -> str:
 def _explainer(predictor: Predictor) -> Callable:
     """Film and finding on the page -> the picture of the evidence."""
 
-    def explain(path: str | None, finding: str) -> np.ndarray | None:
+    def show_evidence(path: str | None, finding: str) -> np.ndarray | None:
         return _analyze(predictor, path).overlay_of(finding) if path else None
 
-    return explain
+    return show_evidence
 
 
 def _ranked(prediction: Prediction) -> dict[str, float]:
