@@ -98,11 +98,16 @@ def cache(data: Path, model: Path) -> list[Figure]:
     size = Predictor(model).config.image_size
     found = nih.load(data)
     names = list(found.table.image)
-    pixels.build(found.source, names[:1], size, processes=1)  # the imports of a worker
-    start = time.perf_counter()
-    with contextlib.redirect_stderr(io.StringIO()):
-        pixels.build(found.source, names, size, processes=1)
-    speed = len(names) / (time.perf_counter() - start)
+
+    def build(films: list[str]) -> float:
+        begun = time.perf_counter()
+        with contextlib.redirect_stderr(io.StringIO()):
+            pixels.build(found.source, films, size, processes=1)
+        return time.perf_counter() - begun
+
+    # What a worker needs to start is spent once, however many films there are.
+    start = build(names[:1])
+    speed = (len(names) - 1) / (build(names) - start)
     return [
         Figure("films/s of 1024x1024 PNG that one core decodes into the cache", speed, 60, "higher")
     ]

@@ -8,6 +8,7 @@ fixed list of formats. DICOM will be one more branch of `read`.
 import io
 import warnings
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
@@ -72,15 +73,21 @@ class Animated(RadiographError):
 class Radiograph:
     """A film as read.
 
-    pixels: float32 [height, width], 0 (black) to 1 (white), EXIF orientation applied.
+    grey: [height, width], EXIF orientation applied: uint8 where the file has 8 bits, else float32
+        from 0 (black) to 1 (white).
     facts: what the file says of itself: format, mode, width, height (as shown), bits (of the
         file), bits_used (that its values fill).
     warnings: sentences for the reader on what looked odd.
     """
 
-    pixels: np.ndarray
+    grey: np.ndarray
     facts: dict[str, str | int]
     warnings: tuple[str, ...] = field(default=())
+
+    @cached_property
+    def pixels(self) -> np.ndarray:
+        """float32 [height, width], 0 (black) to 1 (white)."""
+        return _unit(self.grey)
 
 
 def read(source: str | Path | bytes | BinaryIO) -> Radiograph:
@@ -105,8 +112,8 @@ def read(source: str | Path | bytes | BinaryIO) -> Radiograph:
     except Exception as error:
         # On a damaged file Pillow's decoders raise whatever they stumble over.
         raise _damaged() from error
-    pixels, bits, bits_used, notes = _to_grey(image)
-    height, width = pixels.shape
+    grey, bits, bits_used, notes = _to_grey(image)
+    height, width = grey.shape
     facts: dict[str, str | int] = {
         "format": image.format or _format_of(data),
         "mode": image.mode,
@@ -115,18 +122,26 @@ def read(source: str | Path | bytes | BinaryIO) -> Radiograph:
         "bits": bits,
         "bits_used": bits_used,
     }
-    return Radiograph(pixels, facts, tuple(notes))
+    return Radiograph(grey, facts, tuple(notes))
 
 
-def squeeze(pixels: np.ndarray, size: int) -> np.ndarray:
-    """Brings float32 pixels [height, width] to float32 [size, size], 0..1.
+def squeeze(film: Radiograph | np.ndarray, size: int) -> np.ndarray:
+    """Brings a film, or float32 pixels [height, width], to float32 [size, size], 0..1.
 
     The picture is squeezed to a square, not cropped: NIH's own 1024x1024 files were made so.
-    Bilinear with a support that grows with the reduction (Pillow's antialiased filter).
+    Bilinear with a support that grows with the reduction (Pillow's antialiased filter). A film of
+    8 bits stays in 8 bits until it is small: half the time, and just what the pixel cache stores.
     """
-    image = Image.fromarray(np.ascontiguousarray(pixels, dtype=np.float32))
-    small = np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
-    return np.clip(small, 0.0, 1.0)
+    grey = film.grey if isinstance(film, Radiograph) else np.asarray(film, dtype=np.float32)
+    image = Image.fromarray(np.ascontiguousarray(grey))
+    return _unit(np.asarray(image.resize((size, size), Image.Resampling.BILINEAR)))
+
+
+def _unit(grey: np.ndarray) -> np.ndarray:
+    """uint8 or float32 grey -> float32, 0..1."""
+    if grey.dtype == np.uint8:
+        return np.multiply(grey, np.float32(1 / 255), dtype=np.float32)
+    return np.clip(grey, 0.0, 1.0)
 
 
 def _read_bytes(source: str | Path | bytes | BinaryIO) -> bytes:
@@ -183,12 +198,11 @@ def _check_size(image: Image.Image) -> None:
 
 
 def _to_grey(image: Image.Image) -> tuple[np.ndarray, int, int, list[str]]:
-    """Grey float32 pixels 0..1, bits of the file, bits its values fill, warnings."""
+    """Grey (uint8, or float32 0..1 of more bits), bits of the file, bits used, warnings."""
     if image.mode.startswith("I") or image.mode == "F":
         return _deep_to_grey(image)
     flat, notes = _flatten(image)
-    grey = np.asarray(flat.convert("L"))
-    return np.multiply(grey, np.float32(1 / 255), dtype=np.float32), 8, 8, notes
+    return np.asarray(flat if flat.mode == "L" else flat.convert("L")), 8, 8, notes
 
 
 def _deep_to_grey(image: Image.Image) -> tuple[np.ndarray, int, int, list[str]]:
@@ -248,8 +262,9 @@ def _flatten(image: Image.Image) -> tuple[Image.Image, list[str]]:
 
 def _is_coloured(image: Image.Image) -> bool:
     """Whether the channels differ by more than compression noise, on a thinned-out copy."""
-    thin = np.asarray(image.reduce(max(1, min(image.size) // 64)))[..., :3].astype(np.int16)
-    return float((thin.max(-1) - thin.min(-1)).mean()) > 4.0
+    side = min(128, *image.size)
+    thin = np.asarray(image.resize((side, side), Image.Resampling.NEAREST)).astype(np.int16)
+    return float((thin[..., :3].max(-1) - thin[..., :3].min(-1)).mean()) > 4.0
 
 
 def _format_of(data: bytes) -> str:

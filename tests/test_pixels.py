@@ -45,7 +45,7 @@ def build(folder, cache, **options):
 
 def expected(path, size=SIZE):
     """The film as serving reads it, in the cache's whole numbers."""
-    return np.rint(radiograph.squeeze(radiograph.read(path).pixels, size) * 255)
+    return np.rint(radiograph.squeeze(radiograph.read(path), size) * 255)
 
 
 def films_file(cache):

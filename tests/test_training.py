@@ -72,7 +72,7 @@ def test_forms_of_the_network_agree(run, monkeypatch):
     from fastai.basics import noop
 
     film = run.data / "images" / run.films_of(splits.TEST)[0]
-    pixels = radiograph.squeeze(radiograph.read(film).pixels, planted.SIDE)[None, None]
+    pixels = radiograph.squeeze(radiograph.read(film), planted.SIDE)[None, None]
     onnx = Predictor(run.folder).run(pixels).logits
     with torch.no_grad():
         safetensors = net.load(run.folder)(torch.from_numpy(pixels)).numpy()

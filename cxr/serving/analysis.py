@@ -27,7 +27,7 @@ class Analysis:
 
     def boxes_of(self, label: str) -> list[heatmap.Box]:
         """Boxes [x, y, w, h] where the label's evidence lies, in pixels of the film as read."""
-        height, width = self.film.pixels.shape
+        height, width = self.film.grey.shape
         return heatmap.boxes(self.prediction.evidence_of(label), width, height)
 
     def overlay_of(self, label: str):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cxr.serving.quick_start  # isort: skip # noqa: F401 (must come before gradio)
 import gradio as gr
 import numpy as np
 from PIL import Image

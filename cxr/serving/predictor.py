@@ -62,7 +62,7 @@ class Predictor:
     def predict(self, films: Sequence[Radiograph], prevalence: str = "nih") -> list[Prediction]:
         """Answers for films as read, in one batch. prevalence: "nih" or "training"."""
         size = self.config.image_size
-        outputs = self.run(np.stack([radiograph.squeeze(f.pixels, size) for f in films])[:, None])
+        outputs = self.run(np.stack([radiograph.squeeze(film, size) for film in films])[:, None])
         probabilities = self.config.probabilities(outputs.logits, prevalence)
         thresholds = self.config.thresholds_at(prevalence)
         return [

@@ -46,7 +46,7 @@ class ReadFilm:
         self.size = size
 
     def __call__(self, path: str | Path) -> TensorFilm:
-        pixels = radiograph.squeeze(radiograph.read(path).pixels, self.size)
+        pixels = radiograph.squeeze(radiograph.read(path), self.size)
         return TensorFilm(torch.from_numpy(pixels)[None])
 
 
