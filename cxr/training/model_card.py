@@ -12,6 +12,8 @@ DATA_SOURCE = (
 )
 
 
+_FEW_FILMS = 10_000
+_ENRICHED = 3.0  # times as frequent as in the full release
 _IDENTITY = "the identity: scores come as the network was trained to give them. "
 
 
@@ -66,20 +68,28 @@ def _header(metrics: dict[str, Any]) -> str:
 
 
 def _what_it_is(config: Config) -> str:
-    enriched = config.training.get("enriched")
-    size = (
-        f"A small model: {config.architecture} at {config.image_size} px, fine-tuned on "
-        f"{config.training['train_films']:,} chest films"
-    )
-    mix = (
-        " in which findings are far more frequent than in the full release (enriched films, not "
-        "NIH's mix)"
-        if enriched
-        else ""
-    )
+    training = config.training
+    few = training["films"] < _FEW_FILMS
     return (
-        f"{size}{mix}. For a frontal chest film it scores the 14 findings of NIH ChestX-ray14 and "
-        '"No finding", and shows for each where on the film the evidence lies.'
+        f"A {'small ' if few else ''}model: {config.architecture} at {config.image_size} px, "
+        f"fine-tuned on {training['films']:,} films of NIH ChestX-ray14, of which "
+        f"{training['train_films']:,} trained it.{_enriched(config)} For a frontal chest film it "
+        'scores 14 findings and "No finding", and shows for each where on the film the evidence '
+        "lies."
+    )
+
+
+def _enriched(config: Config) -> str:
+    """A sentence where a finding is far more frequent than in the full release."""
+    here, nih = config.prevalence["training"], config.prevalence["nih"]
+    ratios = {label: here[label] / nih[label] for label in cxr_labels.FINDINGS}
+    most = max(ratios, key=lambda label: ratios[label])
+    if ratios[most] < _ENRICHED:
+        return ""
+    return (
+        f" Its films are enriched, not NIH's mix: {cxr_labels.DISPLAY[most].lower()} is on "
+        f"{_percent(here[most])} of the training films and on {_percent(nih[most])} of the full "
+        "release."
     )
 
 

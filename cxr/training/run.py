@@ -18,12 +18,11 @@ from cxr.training.export import ExportError  # noqa: F401 (raised by train)
 from cxr.training.learner import Films
 from cxr.training.net import POOLING, EvidenceNet
 from cxr.training.settings import Settings
-from cxr_labels import FINDINGS, LABELS, NIH_PREVALENCE
+from cxr_labels import LABELS, NIH_PREVALENCE
 
 BOX_WEIGHT = 0.3  # of the box loss beside the label loss
 FINDER_STEPS = 50
 _BATCH = 32  # films at once through the exported network
-_ENRICHED = 1.5  # findings this many times as frequent as NIH's: the card says so
 
 
 def train(settings: Settings) -> dict[str, Any]:
@@ -59,7 +58,6 @@ def train(settings: Settings) -> dict[str, Any]:
         "epochs": settings.epochs,
         "freeze_epochs": settings.freeze_epochs,
         "boxes": box_sentence,
-        "enriched": _is_enriched(data.targets[train_rows]),
         "commit": _commit(),
         **speed,
     }
@@ -282,12 +280,6 @@ def _draw_accuracy(valid: report.Predicted, folder: Path) -> None:
     }
     path = folder / model_folder.FIGURES / "accuracy.png"
     figures.accuracy_curve(curve, accuracies, best, constants, path)
-
-
-def _is_enriched(targets: np.ndarray) -> bool:
-    """Whether findings are clearly more frequent than in the full release."""
-    here = targets[:, [LABELS.index(label) for label in FINDINGS]].mean(0).sum()
-    return bool(here > _ENRICHED * sum(NIH_PREVALENCE[label] for label in FINDINGS))
 
 
 def _split_name(split: str) -> str:
