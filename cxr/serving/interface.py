@@ -34,7 +34,7 @@ _CSS = """
 #problem { border: 1px solid var(--color-accent); border-radius: 8px; padding: 10px 16px; }
 #examples { height: auto; }
 #examples .caption-label { max-width: 100%; left: 0; font-size: 12px; }
-#table table { width: 100%; border-collapse: collapse; }
+#table table { width: 100%; border-collapse: collapse; border-width: 0 !important; }
 #table th, #table td { text-align: left; vertical-align: top; padding: 6px 10px 6px 0;
   border-width: 0 0 1px 0 !important; border-color: var(--border-color-primary); }
 #table td:nth-child(2) { text-align: right; white-space: nowrap; }
@@ -77,6 +77,9 @@ def build(predictor: Predictor) -> gr.Blocks:
                 film = gr.File(label="Chest film", height=150, elem_id="film")
                 gr.Markdown("PNG, JPEG, TIFF, WebP or BMP, 8 or 16 bit, up to 50 MB.")
                 gallery = _gallery(offered)
+                if offered:
+                    with gr.Accordion("Where the examples come from", open=False):
+                        gr.Markdown(_sources(offered))
                 picture = gr.Image(
                     show_label=False,
                     format="png",
@@ -281,6 +284,10 @@ def _gallery(offered: list[ExampleFilm]) -> gr.Gallery | None:
         buttons=[],
         elem_id="examples",
     )
+
+
+def _sources(offered: list[ExampleFilm]) -> str:
+    return "\n".join(f"- **{example.caption}**: {example.source}" for example in offered)
 
 
 def _thumbnail(path: Path) -> Image.Image:
