@@ -24,6 +24,7 @@ bench: .venv/installed .venv-dev/installed
 	$(DEV) -m benchmarks
 
 starter: .venv-dev/installed
+	rm -rf runs/starter
 	$(DEV) train.py --data $(NIH) --boxes $(NIH)/BBox_List_2017.csv --lr 1.5e-3 \
 		--output runs/starter $(if $(wildcard $(SPLITS)),--split $(SPLITS))
 	$(DEV) -m cxr.training.starter runs/starter models/starter

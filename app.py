@@ -21,7 +21,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument(
         "--model",
-        default=os.environ.get("CXR_MODEL"),
+        default=os.environ.get("CXR_MODEL") or None,
         metavar="FOLDER",
         help="model folder (default: $CXR_MODEL, else the embedded starter)",
     )

@@ -90,7 +90,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="BBox_List_2017.csv: teaches the maps where findings lie, and tests them",
     )
-    add("--seed", type=int, metavar="N", help="of split and training (default: %(default)s)")
+    add(
+        "--seed",
+        type=_whole(0, 2**32 - 1),
+        metavar="N",
+        help="of split and training (default: %(default)s)",
+    )
     parser.set_defaults(**_DEFAULTS)
     return parser
 
@@ -107,15 +112,18 @@ def _settings(arguments: list[str] | None) -> Settings:
 def _rate(text: str) -> float | None:
     if text == "auto":
         return None
-    rate = float(text)
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
     if not 0 < rate < 10:
-        raise argparse.ArgumentTypeError("a learning rate lies between 0 and 10")
+        raise argparse.ArgumentTypeError("'auto' or a number between 0 and 10 is needed")
     return rate
 
 
 def _whole(low: int, high: int):
     def parse(text: str) -> int:
-        number = int(text)
+        number = int(text) if text.isdigit() else -1
         if not low <= number <= high:
             raise argparse.ArgumentTypeError(f"a whole number from {low} to {high} is needed")
         return number

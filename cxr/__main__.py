@@ -10,6 +10,7 @@ still answered), 2 for wrong usage.
 
 import argparse
 import csv
+import io
 import json
 import os
 import sys
@@ -27,7 +28,16 @@ from cxr.serving.predictor import Predictor
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not all([options.model, *options.films]):
+        parser.error("a name is empty")
+    if options.output and os.path.isdir(options.output):
+        parser.error(f"--output {options.output!r} is a folder; name a file")
+    # A file name may hold bytes that are no text; the others are still answered.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         return options.run(options)
     except ModelFolderError as error:
@@ -38,8 +48,11 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        print(f"{error.strerror}: {error.filename}.", file=sys.stderr)
+        print(f"The answers could not be written: {error.strerror}.", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("Stopped by you.", file=sys.stderr)
+        return 130
 
 
 def predict(options: argparse.Namespace) -> int:
@@ -49,7 +62,8 @@ def predict(options: argparse.Namespace) -> int:
     with _output(options.output) as out:
         write = _writer(out, options.form)
         for given in map(Path, options.films):
-            films = _films_in(given) if given.is_dir() else [given]
+            # Path.is_dir raises on a name that is too long; that film's own answer says so.
+            films = _films_in(given) if os.path.isdir(given) else [given]
             if not films:
                 print(f"There are no films in the folder {str(given)!r}.", file=sys.stderr)
                 status = 1
@@ -102,7 +116,10 @@ def _output(path: str | None) -> Iterator[TextIO]:
     if path is None:
         yield sys.stdout
         return
-    with atomic.replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+    with (
+        atomic.replacing(path) as part,
+        part.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
         yield file
 
 

@@ -129,7 +129,7 @@ def sha256(path: Path) -> str:
 def _parse(path: Path) -> Config:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelFolderError(f"{str(path)!r} cannot be read as JSON.") from error
     if not isinstance(raw, dict) or raw.get("format_version") != FORMAT_VERSION:
         version = raw.get("format_version") if isinstance(raw, dict) else None
@@ -137,7 +137,7 @@ def _parse(path: Path) -> Config:
             f"The model folder has format version {version!r}, and this program reads version "
             f"{FORMAT_VERSION}; update the program or choose another model."
         )
-    if tuple(raw.get("labels", ())) != LABELS:
+    if raw.get("labels") != list(LABELS):
         raise ModelFolderError(
             f"The labels in {str(path)!r} are not the 15 of this program in their order."
         )
@@ -155,12 +155,18 @@ def _parse(path: Path) -> Config:
             },
             sha256=str(raw["sha256"]),
             training=dict(raw.get("training", {})),
-            metrics=dict(raw.get("metrics", {})),
+            metrics=_headline(raw.get("metrics", {})),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ModelFolderError(
             f"{str(path)!r} is not complete: {error} is missing or has a wrong value."
         ) from error
+
+
+def _headline(metrics: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(metrics.get("mean_auroc"), float | None):
+        raise ValueError("mean_auroc, a number,")
+    return dict(metrics)
 
 
 def _whole(value: Any, low: int, high: int) -> int:

@@ -4,7 +4,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from cxr import model_folder
+from cxr import model_folder, radiograph
 
 PROJECT = Path(__file__).parents[2] / "examples"
 
@@ -33,10 +33,23 @@ def _read(folder: Path) -> list[ExampleFilm]:
     table = folder / "examples.csv"
     if not table.is_file():
         return []
-    with table.open(encoding="utf-8", newline="") as file:
+    with table.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         rows = list(csv.DictReader(file))
-    # Only the bare name: a table from elsewhere must not point out of its folder.
     films = [
-        ExampleFilm(folder / Path(row["file"]).name, row["labels"], row["source"]) for row in rows
+        ExampleFilm(
+            folder / (row.get("file") or ""), row.get("labels") or "", row.get("source") or ""
+        )
+        for row in rows
     ]
-    return [film for film in films if film.path.is_file()]
+    return [film for film in films if _is_a_film_of(folder, film.path)]
+
+
+def _is_a_film_of(folder: Path, path: Path) -> bool:
+    """Whether the file lies in the folder itself and can be read: the table may be anybody's."""
+    if path.resolve().parent != folder.resolve():
+        return False
+    try:
+        radiograph.read(path)
+    except radiograph.RadiographError:
+        return False
+    return True

@@ -66,6 +66,8 @@ LAUNCH: dict[str, Any] = {
 def build(predictor: Predictor) -> gr.Blocks:
     """The page for a model; `build(...).launch(**LAUNCH)` serves it."""
     offered = examples.find(predictor.folder)
+    # Gradio hands out only what lies below its working folder, or what it is told of.
+    gr.set_static_paths([example.path for example in offered])
     with gr.Blocks(
         title="Findings on a chest film", analytics_enabled=False, delete_cache=(_KEPT // 2, _KEPT)
     ) as demo:
@@ -156,8 +158,10 @@ def _add_endpoints(predictor: Predictor) -> None:
             raise gr.Error(_NO_FILM, print_exception=False)
         return analysis.answer_file(predictor, film, Path(film).name)
 
-    def explain(film: str | None, finding: str) -> np.ndarray:
+    def explain(film: str | None, finding: str | None) -> np.ndarray:
         """The film with the evidence for a finding over it."""
+        if finding is None:
+            raise gr.Error("No finding was given; name one of the labels.", print_exception=False)
         return _analyze(predictor, film).overlay_of(finding)
 
     trigger.click(predict, film_in, label, api_name="predict")
@@ -308,7 +312,7 @@ def _chooser(offered: list[ExampleFilm]) -> Callable:
 def _introduction(predictor: Predictor) -> str:
     config = predictor.config
     auroc = config.metrics.get("mean_auroc")
-    measured = f", mean AUROC {auroc:.2f} on patients it never saw" if auroc else ""
+    measured = f", mean AUROC {auroc:.2f} on held-out films" if auroc else ""
     return (
         "# Findings on a chest film\n"
         "A model scores 14 findings on a frontal chest film and shows where on the film the "

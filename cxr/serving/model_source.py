@@ -8,11 +8,11 @@ STARTER = Path(__file__).parents[2] / "models" / "starter"
 
 
 def find(name: str | None) -> Path:
-    """The model folder that `name` names; the starter when it is None or empty.
+    """The model folder that `name` names; the starter when it is None.
 
     Raises ModelFolderError: a named model that cannot be had never turns into the starter.
     """
-    if not name:
+    if name is None:
         return STARTER
     folder = Path(name)
     if not folder.is_dir():

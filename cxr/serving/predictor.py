@@ -48,10 +48,13 @@ class Prediction:
 class Predictor:
     """Answers for films with the model of one folder."""
 
-    def __init__(self, folder: str | Path):
-        """Raises ModelFolderError when the folder or its ONNX file does not fit."""
+    def __init__(self, folder: str | Path, config: model_folder.Config | None = None):
+        """Raises ModelFolderError when the folder or its ONNX file does not fit.
+
+        config: of a folder that is still being made and has no config.json yet.
+        """
         self.folder = Path(folder)
-        self.config = model_folder.load(self.folder)
+        self.config = config or model_folder.load(self.folder)
         self._session = _open_session(self.folder / model_folder.ONNX, self.config.image_size)
 
     @property
@@ -99,12 +102,22 @@ def _open_session(path: Path, size: int) -> onnxruntime.InferenceSession:
     except Exception as error:  # ONNX Runtime's own exceptions share no base of their own
         raise ModelFolderError(f"{str(path)!r} is not an ONNX file that can be run.") from error
     takes = [(i.name, i.type, list(i.shape[1:])) for i in session.get_inputs()]
-    gives = {o.name: o.shape for o in session.get_outputs()}
-    if takes != [("image", "tensor(float)", [1, size, size])] or not set(_OUTPUTS) <= set(gives):
+    gives = {o.name for o in session.get_outputs()}
+    if takes != [("image", "tensor(float)", [1, size, size])] or not set(_OUTPUTS) <= gives:
         raise ModelFolderError(
             f"{str(path)!r} does not take one grey {size}x{size} picture and give "
             f"{', '.join(_OUTPUTS)}."
         )
-    if gives["logits"][1:] != [len(LABELS)] or gives["evidence"][1:2] != [len(LABELS)]:
-        raise ModelFolderError(f"{str(path)!r} does not answer for the {len(LABELS)} labels.")
+    _try_out(session, path, size)
     return session
+
+
+def _try_out(session: onnxruntime.InferenceSession, path: Path, size: int) -> None:
+    """One blank film, which also warms the session up: whatever is odd shows here, not later."""
+    try:
+        logits, evidence, _ = session.run(_OUTPUTS, {"image": np.zeros((1, 1, size, size), "f4")})
+    except Exception as error:
+        raise ModelFolderError(f"{str(path)!r} fails on a blank film.") from error
+    answers = logits.shape == (1, len(LABELS)) and evidence.shape[:2] == (1, len(LABELS))
+    if not (answers and evidence.ndim == 4 and evidence.size and np.isfinite(logits).all()):
+        raise ModelFolderError(f"{str(path)!r} does not answer for the {len(LABELS)} labels.")

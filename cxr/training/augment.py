@@ -86,8 +86,9 @@ class AugmentFilms(RandTransform):
 class MixFilms(RandTransform):
     """Mixup: half of the batches are laid over themselves in another order, in random shares.
 
-    Targets and box maps mix in the same shares; as the losses are linear in both, that is the
-    mixup of Zhang et al. (2018). It keeps a small training set from being learned by heart.
+    Targets mix in the same shares; as their loss is linear in them, that is the mixup of Zhang et
+    al. (2018). Box maps mix too, but each box counts in full whatever its share, since the loss
+    takes it as a distribution. Mixup keeps a small training set from being learned by heart.
     """
 
     order = 30  # behind AugmentFilms

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import torch
 from fastai.data.block import DataBlock, MultiCategoryBlock, TransformBlock
@@ -80,11 +81,25 @@ def _write_onnx(net: EvidenceNet, size: int, path: Path, films: np.ndarray) -> N
             external_data=False,
             verbose=False,
         )
+        _strip(part)
         _check_parity(net, part, films)
 
 
-def _check_parity(net: EvidenceNet, onnx: Path, films: np.ndarray) -> None:
-    session = onnxruntime.InferenceSession(str(onnx), providers=["CPUExecutionProvider"])
+def _strip(path: Path) -> None:
+    """Takes out what the exporter notes on its own source, which names places of this machine."""
+    model = onnx.load(path)
+    for part in (model.graph, *model.graph.node, *model.graph.value_info, *model.functions):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    for function in model.functions:
+        for node in function.node:
+            node.ClearField("metadata_props")
+            node.ClearField("doc_string")
+    onnx.save(model, path)
+
+
+def _check_parity(net: EvidenceNet, path: Path, films: np.ndarray) -> None:
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     with torch.no_grad():
         wanted = net(torch.from_numpy(films)).numpy()
     (logits,) = session.run(["logits"], {"image": films})

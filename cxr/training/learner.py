@@ -1,5 +1,6 @@
 """The fastai learner: cached films in, a trained EvidenceNet out."""
 
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,9 +145,10 @@ def box_loss(evidence: torch.Tensor, box_maps: torch.Tensor) -> torch.Tensor:
 
 
 class WeightAverage(Callback):
-    """Validates with, and ends on, a moving average of the weights over the last epochs.
+    """Validates with, and ends on, a moving average of the weights over the last steps.
 
-    Smooths the last steps' noise (Polyak averaging; here exponential, decay per step).
+    Smooths the last steps' noise (Polyak averaging; here exponential, decay per step). The decay
+    grows with the steps, so that a short training does not end near where it began.
     """
 
     order = 70  # behind the optimiser's step and the hooks
@@ -155,7 +157,10 @@ class WeightAverage(Callback):
         self.decay = decay
 
     def before_fit(self):
-        update = get_ema_multi_avg_fn(self.decay)
+        def update(average, current, steps):
+            decay = min(self.decay, (1 + int(steps)) / (10 + int(steps)))
+            get_ema_multi_avg_fn(decay)(average, current, steps)
+
         self.average = AveragedModel(self.model, multi_avg_fn=update, use_buffers=True)
 
     def after_step(self):
@@ -240,9 +245,9 @@ def find_rate(learn: Learner, iterations: int) -> tuple[float, pd.DataFrame]:
     low here: the head starts at the prevalence, so that its loss is flat for long.
     """
     learn.freeze()
-    found = learn.lr_find(num_it=iterations, show_plot=False, suggest_funcs=(minimum,))
-    # fastai leaves behind the empty folder that it kept the weights in.
-    (learn.path / learn.model_dir).rmdir()
+    with tempfile.TemporaryDirectory() as scratch:  # for the weights that it comes back to
+        learn.model_dir = Path(scratch)
+        found = learn.lr_find(num_it=iterations, show_plot=False, suggest_funcs=(minimum,))
     tried = pd.DataFrame({"rate": learn.recorder.lrs, "loss": learn.recorder.losses})
     return float(found.minimum), tried.astype(float)
 

@@ -67,7 +67,7 @@ class EvidenceNet(nn.Module):
 
     def start_from(self, prevalence: np.ndarray) -> None:
         """Sets the bias so that an untrained head answers with the prevalence [15], 0..1."""
-        share = torch.as_tensor(prevalence, dtype=torch.float32).clamp(1e-3, 1 - 1e-3)
+        share = torch.as_tensor(prevalence, dtype=torch.float32).clamp(1e-6, 1 - 1e-6)
         with torch.no_grad():
             self.fine.get_parameter("bias").copy_(torch.logit(share))
 

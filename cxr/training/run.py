@@ -33,11 +33,12 @@ def train(settings: Settings) -> dict[str, Any]:
     """
     start = time.monotonic()
     folder = settings.output
-    folder.mkdir(parents=True, exist_ok=True)
+    _check_output(folder)
     learner.seed_everything(settings.seed)
     net = EvidenceNet(settings.arch)  # first: a wrong name should not cost a decoding
-    data, films = _load(settings)
-    split = splits.make(data, settings.split, settings.seed)
+    data, films, split = _load(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / model_folder.CONFIG).unlink(missing_ok=True)  # an older run's: half of each is none
     splits.write(folder / model_folder.SPLITS, data, split)
     _say_split(data, split)
     films, box_sentence = _choose_boxes(settings, films, split)
@@ -62,14 +63,23 @@ def train(settings: Settings) -> dict[str, Any]:
         **speed,
     }
     config = _first_config(settings, data.targets[train_rows], training)
-    model_folder.write_config(folder, config)
     config, metrics = _measure(settings, config, data, films, train_rows, valid_rows, test_rows)
-    model_folder.write_config(folder, config)
+    metrics["films_of_trained_patients"] = splits.shared_films(data, split, splits.TEST)
     model_folder.write_json(folder / model_folder.METRICS, metrics)
     figures.aurocs(metrics["findings"], folder / model_folder.FIGURES / "auroc.png")
     atomic.write_text(folder / model_folder.CARD, model_card.render(config, metrics))
+    model_folder.write_config(folder, config)  # last: with it the folder counts as complete
     print(summary(folder, metrics, time.monotonic() - start))
     return metrics
+
+
+def prevalence(targets: np.ndarray) -> np.ndarray:
+    """Share of the films [N, 15] with each label [15]; never 0 or 1, which have no log-odds.
+
+    Half a film is added to either side (Krichevsky and Trofimov), so that a label without films
+    is taken as rarer than one in N.
+    """
+    return (targets.sum(0) + 0.5) / (len(targets) + 1)
 
 
 def summary(folder: Path, metrics: dict[str, Any], seconds: float) -> str:
@@ -80,8 +90,8 @@ def summary(folder: Path, metrics: dict[str, Any], seconds: float) -> str:
 
     lines = [
         "",
-        f"Test: {metrics['n_images']:,} films of {metrics['n_patients']:,} patients that "
-        "training never saw",
+        f"Test: {metrics['n_images']:,} films of {metrics['n_patients']:,} patients, "
+        f"{metrics.get('films_of_trained_patients', 0):,} films of patients that training saw",
         f"{'finding':<20} {'films':>6} {'AUROC':>6}   95 % interval  sens.  spec.",
     ]
     for label, found in metrics["findings"].items():
@@ -116,15 +126,25 @@ def summary(folder: Path, metrics: dict[str, Any], seconds: float) -> str:
     return "\n".join(lines)
 
 
-def _load(settings: Settings) -> tuple[nih.NihData, Films]:
-    """The usable films, decoded; prints what was wrong with the others."""
+def _check_output(folder: Path) -> None:
+    """Raises DataError where a run would write between files that are not a run's."""
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / model_folder.SPLITS).is_file():
+        raise nih.DataError(
+            f"The folder {str(folder)!r} holds other files; name an empty or a new one by --output."
+        )
+
+
+def _load(settings: Settings) -> tuple[nih.NihData, Films, np.ndarray]:
+    """The usable films, decoded, and their split; prints what was wrong with the others."""
     data = nih.load(settings.data)
+    found = boxes.read(settings.boxes) if settings.boxes else boxes.Boxes()
+    splits.make(data, settings.split, settings.seed)  # what is wrong with it shows before decoding
     cache = pixels.build(data.source, list(data.table.image), settings.image_size)
     data = data.keep(cache.readable)
     for sentence in data.report.sentences():
         print(f"Note: {sentence}")
-    found = boxes.read(settings.boxes) if settings.boxes else boxes.Boxes()
-    return data, Films(cache, data.targets, list(data.table.image), found)
+    split = splits.make(data, settings.split, settings.seed)
+    return data, Films(cache, data.targets, list(data.table.image), found), split
 
 
 def _say_split(data: nih.NihData, split: np.ndarray) -> None:
@@ -146,9 +166,10 @@ def _choose_boxes(settings: Settings, films: Films, split: np.ndarray) -> tuple[
     in_training = {films.names[i] for i in np.flatnonzero(split == splits.TRAIN)}
     boxed = films.boxes.films_known(in_training)
     if not boxed:
+        tested = {films.names[i] for i in np.flatnonzero(split == splits.TEST)}
         reason = (
             "every boxed film belongs to the official test patients"
-            if settings.split == "official"
+            if settings.split == "official" and films.boxes.films_known(tested)
             else "no training film has a box"
         )
         sentence = f"The maps were not taught with boxes: {reason}."
@@ -162,7 +183,7 @@ def _fit(
 ) -> dict[str, Any]:
     """Trains the net in place and draws the run's figures; returns rate and speed."""
     drawn = settings.output / model_folder.FIGURES
-    net.start_from(films.targets[train].mean(0))
+    net.start_from(prevalence(films.targets[train]))
     dls = learner.make_dls(films, train, valid, learner.batch_size())
     figures.batch(dls, drawn / figures.BATCH)
     learn = learner.make_learner(dls, net, BOX_WEIGHT, settings.output)
@@ -186,7 +207,7 @@ def _first_config(
     settings: Settings, train_targets: np.ndarray, training: dict[str, Any]
 ) -> model_folder.Config:
     """The config before anything was chosen or measured on the validation films."""
-    shares = train_targets.mean(0)
+    shares = prevalence(train_targets)
     return model_folder.Config(
         labels=LABELS,
         architecture=settings.arch,
@@ -216,13 +237,16 @@ def _measure(
 
     What is measured is the exported ONNX file, as it will be served.
     """
-    predictor = Predictor(settings.output)
+    predictor = Predictor(settings.output, config)
     held = {}
     for name, rows in (("validation", valid), ("test", test)):
         logits, evidence = _run(predictor, films, rows, f"Measuring {name} films")
         probabilities = config.probabilities(logits, "training")
         held[name] = report.Predicted(data.table.iloc[rows], data.targets[rows], probabilities)
     chosen = thresholds.youden(held["validation"].targets, held["validation"].probabilities)
+    # What was never trained on says nothing: it is never flagged.
+    trained = {label for label, n in zip(LABELS, data.targets[train].sum(0), strict=True) if n}
+    chosen = {label: threshold for label, threshold in chosen.items() if label in trained}
     _draw_accuracy(held["validation"], settings.output)
     metrics = report.measure(
         held["test"],
@@ -284,7 +308,7 @@ def _draw_accuracy(valid: report.Predicted, folder: Path) -> None:
 
 def _split_name(split: str) -> str:
     """The kind of split; of a reused splits.csv not its path, which is this machine's."""
-    return split if split in splits.KINDS else "patient"
+    return split if split in splits.KINDS else "reused"
 
 
 def _commit() -> str | None:
