@@ -125,14 +125,15 @@ def read(source: str | Path | bytes | BinaryIO) -> Radiograph:
     return Radiograph(grey, facts, tuple(notes))
 
 
-def squeeze(film: Radiograph | np.ndarray, size: int) -> np.ndarray:
-    """Brings a film, or float32 pixels [height, width], to float32 [size, size], 0..1.
+def squeeze(film: Radiograph, size: int) -> np.ndarray:
+    """Brings a film to the float32 [size, size], 0..1, that the network sees.
 
     The picture is squeezed to a square, not cropped: NIH's own 1024x1024 files were made so.
-    Bilinear with a support that grows with the reduction (Pillow's antialiased filter). A film of
-    8 bits stays in 8 bits until it is small: half the time, and just what the pixel cache stores.
+    Bilinear with a support that grows with the reduction (Pillow's antialiased filter), in 8 bits
+    whatever the file's depth: those are the values that the pixel cache stores, and a network
+    trained on them answers up to 0.07 otherwise for the same film in finer ones.
     """
-    grey = film.grey if isinstance(film, Radiograph) else np.asarray(film, dtype=np.float32)
+    grey = film.grey if film.grey.dtype == np.uint8 else np.rint(film.pixels * 255).astype(np.uint8)
     image = Image.fromarray(np.ascontiguousarray(grey))
     return _unit(np.asarray(image.resize((size, size), Image.Resampling.BILINEAR)))
 

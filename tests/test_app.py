@@ -100,8 +100,7 @@ def test_16_bit_film_is_not_saturated(client, tmp_path):
         client.predict(handle_file(path), api_name="/analyze")["probabilities"]
         for path in (tmp_path / "deep.png", FILM)
     )
-    # The twin is squeezed in 8 bits, so the network's input may differ by half a grey level.
-    assert deep == pytest.approx(flat, abs=5e-3)
+    assert deep == pytest.approx(flat, abs=1e-6)
 
 
 def test_only_the_agreed_endpoints_are_public(client):
