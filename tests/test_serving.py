@@ -11,7 +11,7 @@ import pytest
 
 from cxr import model_folder, probability, radiograph
 from cxr.model_folder import ModelFolderError
-from cxr.serving import heatmap, model_source
+from cxr.serving import examples, heatmap, model_source
 from cxr.serving.predictor import Predictor
 from cxr_labels import LABELS, NIH_PREVALENCE, NO_FINDING
 
@@ -190,3 +190,30 @@ def test_importing_the_serving_half_needs_no_gradio():
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.stdout.strip() == "ok", done.stderr
+
+
+def test_hostile_table_of_examples_offers_nothing(tmp_path):
+    """Rows that point out of the folder, name no film or lack a column are passed over."""
+    folder = tmp_path / "examples"
+    folder.mkdir()
+    shutil.copyfile(ROOT / "examples" / "chest_rg1.png", folder / "film.png")
+    shutil.copyfile(ROOT / "examples" / "chest_rg1.png", tmp_path / "secret.png")
+    (folder / "link.png").symlink_to(tmp_path / "secret.png")
+    rows = ["file,labels", "../secret.png,", "link.png,", "examples.csv,", ",", "film.png,Mass"]
+    (folder / "examples.csv").write_text("\ufeff" + "\n".join(rows), encoding="utf-8")
+    offered = [film.path.name for film in examples.find(tmp_path)]
+    assert offered == ["film.png", *(film.path.name for film in examples.find(STARTER))]
+
+
+@pytest.mark.parametrize("labels", [5, None, "Mass"])
+def test_labels_of_another_kind_are_refused(folder, labels):
+    """Whatever stands for the labels, a wrong one is refused with a sentence."""
+    path = folder / model_folder.CONFIG
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"labels": labels}))
+    with pytest.raises(ModelFolderError, match="labels"):
+        Predictor(folder)
+
+
+def test_starter_names_no_place_of_a_machine():
+    """The exporter's notes on its own source are gone from the committed network."""
+    assert b'File "' not in (STARTER / model_folder.ONNX).read_bytes()

@@ -199,6 +199,17 @@ def test_wrong_input_stops_with_a_sentence(tmp_path, options, words):
     assert "Traceback" not in done.stderr
 
 
+def test_folder_with_other_files_is_not_written_into(tmp_path):
+    """--output with files that are no run's stops before anything is decoded or written."""
+    planted.make_folder(tmp_path / "data", patients=6)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "README.md").write_text("mine")
+    done = _run("--data", str(tmp_path / "data"), "--output", str(tmp_path / "mine"), cwd=tmp_path)
+    assert done.returncode == 1
+    assert "holds other files" in done.stderr
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["README.md"]
+
+
 def test_export_that_differs_is_refused(tmp_path, monkeypatch):
     """An ONNX file that does not answer as the network does stops the export."""
     network = net.EvidenceNet(pretrained=False).eval()
