@@ -191,3 +191,24 @@ def test_make_demo_serves_the_page():
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait()
+
+
+def test_python_in_card_runs(tmp_path, monkeypatch):
+    """The card's ONNX Runtime lines give the logits that the serving half gets."""
+    import shutil
+
+    import numpy as np
+
+    from cxr import radiograph
+    from cxr.serving.predictor import Predictor
+
+    starter = ROOT / "models" / "starter"
+    (code,) = re.findall(r"```python\n(.*?)```", (starter / "README.md").read_text(), re.S)
+    shutil.copyfile(starter / "model.onnx", tmp_path / "model.onnx")
+    shutil.copyfile(ROOT / "examples" / "chest_rg1.png", tmp_path / "film.png")
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    exec(code, names)
+    predictor = Predictor(starter)
+    film = radiograph.squeeze(radiograph.read("film.png"), predictor.config.image_size)
+    assert np.abs(predictor.run(film[None, None]).logits - names["logits"]).max() < 1e-4
