@@ -71,7 +71,7 @@ class Config:
         training prevalence to the stated one.
         """
         a, b = np.array([self.calibration[label] for label in self.labels]).T
-        moved = self._log_odds(prevalence) - self._log_odds("training")
+        moved = probability.log_odds_shift(self._shares("training"), self._shares(prevalence))
         return probability.sigmoid(np.asarray(logits, np.float64) * a + b + moved)
 
     def thresholds_at(self, prevalence: str = "nih") -> np.ndarray:
@@ -80,12 +80,10 @@ class Config:
         They shift as the probabilities do, so that what is flagged does not depend on it.
         """
         stored = np.array([self.thresholds.get(label, np.nan) for label in self.labels])
-        moved = self._log_odds(prevalence) - self._log_odds("training")
-        return probability.sigmoid(probability.log_odds(stored) + moved)
+        return probability.shift(stored, self._shares("training"), self._shares(prevalence))
 
-    def _log_odds(self, prevalence: str) -> np.ndarray:
-        shares = self.prevalence[prevalence]
-        return probability.log_odds(np.array([shares[label] for label in self.labels]))
+    def _shares(self, prevalence: str) -> np.ndarray:
+        return np.array([self.prevalence[prevalence][label] for label in self.labels])
 
 
 def write_config(folder: Path, config: Config) -> None:

@@ -15,9 +15,14 @@ def log_odds(probability: np.ndarray) -> np.ndarray:
     return np.log(p / (1 - p))
 
 
+def log_odds_shift(prevalence_from: np.ndarray, prevalence_to: np.ndarray) -> np.ndarray:
+    """What to add to a logit to restate it at another prevalence."""
+    return log_odds(prevalence_to) - log_odds(prevalence_from)
+
+
 def shift(probability: np.ndarray, prevalence_from: np.ndarray, prevalence_to: np.ndarray):
     """Restates probabilities [..., K] given at one prevalence [K] at another [K]."""
-    return sigmoid(log_odds(probability) + log_odds(prevalence_to) - log_odds(prevalence_from))
+    return sigmoid(log_odds(probability) + log_odds_shift(prevalence_from, prevalence_to))
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ from cxr_labels import LABELS, NIH_PREVALENCE
 BOX_WEIGHT = 0.3  # of the box loss beside the label loss
 FINDER_STEPS = 50
 _BATCH = 32  # films at once through the exported network
+_PARITY_FILMS = 16  # real films on which ONNX and PyTorch must agree
 
 
 def train(settings: Settings) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def train(settings: Settings) -> dict[str, Any]:
     speed = _fit(settings, net, films, train_rows, valid_rows)
 
     print("Exporting: ONNX, safetensors, fastai ...")
-    export.export(net, settings.image_size, folder, films.cache.films(valid_rows[:16]))
+    export.export(net, settings.image_size, folder, films.cache.films(valid_rows[:_PARITY_FILMS]))
     training = {
         "data": settings.data.name,
         "films": len(films.names),
