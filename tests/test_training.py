@@ -210,6 +210,15 @@ def test_folder_with_other_files_is_not_written_into(tmp_path):
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["README.md"]
 
 
+def test_weights_that_cannot_be_fetched_are_said_so(monkeypatch):
+    """Without the hub, a body whose weights lie there is refused with a sentence."""
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(ValueError, match="'resnet18' could not be fetched"):
+        net.EvidenceNet("resnet18")
+
+
 def test_export_that_differs_is_refused(tmp_path, monkeypatch):
     """An ONNX file that does not answer as the network does stops the export."""
     network = net.EvidenceNet(pretrained=False).eval()

@@ -125,13 +125,19 @@ def _make_body(architecture: str, pretrained: bool) -> tuple[Any, float, float]:
         raise ValueError(
             f"timm has no body {architecture!r} with features at strides 16 and 32."
         ) from error
-    body = timm.create_model(
-        architecture,
-        pretrained=pretrained and not from_package,
-        features_only=True,
-        in_chans=1,
-        out_indices=places,
-    )
+    try:
+        body = timm.create_model(
+            architecture,
+            pretrained=pretrained and not from_package,
+            features_only=True,
+            in_chans=1,
+            out_indices=places,
+        )
+    except Exception as error:  # the hub's client and what lies below it share no base
+        raise ValueError(
+            f"The ImageNet weights of {architecture!r} could not be fetched; check the network, or "
+            f"train {PACKAGED!r}, whose weights are installed."
+        ) from error
     if pretrained and from_package:
         _load_packaged_weights(body)
     config = timm.get_pretrained_cfg(architecture)
