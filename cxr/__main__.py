@@ -1,11 +1,13 @@
-"""Findings on chest films from the command line.
+"""Findings on chest films, and how good they are, from the command line.
 
     python -m cxr predict models/starter film.png
     python -m cxr predict models/starter film.png --json
     python -m cxr predict models/starter folder/ --csv --output answers.csv
+    python -m cxr predict models/starter film.png --prevalence Effusion=0.3
+    python -m cxr evaluate models/starter nih/ --output report
 
 Exit status: 0 when every film was answered, 1 when any was refused or unreadable (the others are
-still answered), 2 for wrong usage.
+still answered) or nothing could be measured, 2 for wrong usage.
 """
 
 import argparse
@@ -19,21 +21,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+import cxr.prevalence
 import cxr_labels
-from cxr import atomic, radiograph
+from cxr import atomic, model_folder, radiograph
 from cxr.model_folder import ModelFolderError
+from cxr.prevalence import DEFAULT, Prevalence
 from cxr.serving import analysis, model_source
 from cxr.serving.predictor import Predictor
+
+_AT = {"nih": "NIH's prevalence", "training": "the training films' prevalence"}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if not all([options.model, *options.films]):
-        parser.error("a name is empty")
-    if options.output and os.path.isdir(options.output):
-        parser.error(f"--output {options.output!r} is a folder; name a file")
+    problem = options.check(options)
+    if problem:
+        parser.error(problem)
     # A file name may hold bytes that are no text; the others are still answered.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -68,12 +73,42 @@ def predict(options: argparse.Namespace) -> int:
                 print(f"There are no films in the folder {str(given)!r}.", file=sys.stderr)
                 status = 1
             for path in films:
-                found = analysis.answer_file(predictor, path, str(path))
+                found = analysis.answer_file(predictor, path, str(path), options.prevalence)
                 write(found)
                 if found["refused"] is not None:
                     print(f"{path}: {found['refused']}", file=sys.stderr)
                     status = 1
     return status
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Measures a model on films in NIH's layout: metrics.json, figures/, predictions.csv and
+    report.html, which opens without a network."""
+    try:
+        from cxr.training import evaluate as evaluation
+        from cxr.training.evaluation import summary
+    except ModuleNotFoundError as error:
+        print(
+            f"Measuring needs the package {error.name!r}; install requirements-train.txt.",
+            file=sys.stderr,
+        )
+        return 2
+    try:
+        metrics = evaluation.evaluate(
+            model_source.find(options.model),
+            Path(options.data),
+            Path(options.output),
+            options.include_training,
+        )
+    except ModelFolderError:
+        raise
+    except (ValueError, OSError) as error:
+        print(f"Stopped: {error}", file=sys.stderr)
+        return 1
+    print(summary.table(metrics))
+    print(f"\nReport: {Path(options.output) / model_folder.REPORT}")
+    print(model_folder.NOT_FOR_CLINICAL_USE)
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -83,6 +118,12 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_predict(commands)
+    _add_evaluate(commands)
+    return parser
+
+
+def _add_predict(commands) -> None:
     command = commands.add_parser(
         "predict", help="findings on films, most likely first", description=predict.__doc__
     )
@@ -101,8 +142,62 @@ def _parser() -> argparse.ArgumentParser:
         "--csv", dest="form", action="store_const", const="csv", help="a table, one row a film"
     )
     command.add_argument("--output", metavar="FILE", help="write there (default: to the screen)")
-    command.set_defaults(run=predict, form="text")
-    return parser
+    command.add_argument(
+        "--prevalence",
+        metavar="nih|training|LABEL=SHARE,...",
+        type=_prevalence,
+        default=DEFAULT,
+        help="the share of films with each finding that scores are stated at: of NIH's 112,120 "
+        "films, of the training films, or your own, such as Effusion=0.3 (default: %(default)s)",
+    )
+    command.set_defaults(run=predict, check=_check_predict, form="text")
+
+
+def _add_evaluate(commands) -> None:
+    command = commands.add_parser(
+        "evaluate",
+        help="measure a model on labelled films: figures, intervals, a report",
+        description=evaluate.__doc__,
+    )
+    command.add_argument("model", metavar="MODEL", help="a model folder, such as models/starter")
+    command.add_argument(
+        "data",
+        metavar="DATA",
+        help="folder or zip with films and label table in NIH's layout, and BBox_List_2017.csv for "
+        "the boxes",
+    )
+    command.add_argument("--output", metavar="DIR", required=True, help="folder for the report")
+    command.add_argument(
+        "--include-training",
+        action="store_true",
+        help="count in the films of patients that the model was trained on or chosen by",
+    )
+    command.set_defaults(run=evaluate, check=_check_evaluate)
+
+
+def _check_predict(options: argparse.Namespace) -> str:
+    """What is wrong with the names given, "" when nothing is."""
+    if not all([options.model, *options.films]):
+        return "a name is empty"
+    if options.output and os.path.isdir(options.output):
+        return f"--output {options.output!r} is a folder; name a file"
+    return ""
+
+
+def _check_evaluate(options: argparse.Namespace) -> str:
+    """What is wrong with the names given, "" when nothing is."""
+    if not all([options.model, options.data, options.output]):
+        return "a name is empty"
+    if os.path.isfile(options.output):
+        return f"--output {options.output!r} is a file; name a folder"
+    return ""
+
+
+def _prevalence(text: str) -> Prevalence:
+    try:
+        return cxr.prevalence.parse(text)
+    except cxr.prevalence.PrevalenceError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _films_in(folder: Path) -> list[Path]:
@@ -137,7 +232,7 @@ def _as_text(found: dict[str, Any]) -> str:
     if found["refused"] is not None:
         return f"{found['file']}: {found['refused']}\n"
     ranked = sorted(found["probabilities"].items(), key=lambda item: -item[1])
-    lines = [f"{found['file']} (scores at {found['prevalence'].upper()}'s prevalence)"]
+    lines = [f"{found['file']} (scores at {_AT.get(at := found['prevalence'], at)})"]
     lines += [
         f"  {cxr_labels.DISPLAY[label]:<20}{100 * p:5.1f} %"
         f"{'  above its threshold' if label in found['flagged'] else ''}"

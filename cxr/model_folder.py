@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from cxr import atomic, probability
+from cxr import atomic, box_rule, probability
+from cxr.box_rule import BoxRule
+from cxr.prevalence import DEFAULT, NIH, TRAINING, Prevalence
 from cxr_labels import LABELS
 
 FORMAT_VERSION = 1
@@ -29,6 +31,7 @@ PREDICTIONS = "predictions.csv"
 CARD = "README.md"
 FIGURES = "figures"
 EXAMPLES = "examples"
+REPORT = "report.html"
 
 NOT_FOR_CLINICAL_USE = "A research demo, not for clinical use."
 
@@ -47,6 +50,12 @@ class Config:
     calibration: {label: (a, b)}, probability = sigmoid(a * logit + b) at training prevalence.
     thresholds: {label: p} at training prevalence; a label without one is never flagged.
     prevalence: {"training": {label: share}, "nih": {label: share}}.
+    threshold_rule: what chose the thresholds on the validation films.
+    accuracy_threshold: the one for all labels with the best accuracy there, at training prevalence.
+    operating_points: {label: {positives, sensitivity, specificity and their intervals}} there.
+    box_rule: what turns an evidence map into boxes.
+    screening: {file, sha256, warn_above, refuse_above}, what tells chest films from other pictures;
+        None in folders without it, where every picture is answered.
     sha256: hex digest of model.onnx.
     training: seed, split, epochs, data, commit and the like; for people, not for the code.
     metrics: the headline figures, copied from metrics.json.
@@ -60,30 +69,44 @@ class Config:
     thresholds: dict[str, float]
     prevalence: dict[str, dict[str, float]]
     sha256: str
+    threshold_rule: str = "youden"
+    accuracy_threshold: float = 0.5
+    operating_points: dict[str, Any] = field(default_factory=dict)
+    box_rule: BoxRule = field(default_factory=BoxRule)
+    screening: dict[str, Any] | None = None
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
-    def probabilities(self, logits: np.ndarray, prevalence: str = "nih") -> np.ndarray:
-        """Logits [..., 15] -> probabilities [..., 15] at the named prevalence ("nih", "training").
+    def probabilities(self, logits: np.ndarray, prevalence: Prevalence = DEFAULT) -> np.ndarray:
+        """Logits [..., 15] -> probabilities [..., 15] at the stated prevalence.
 
         probability = sigmoid(a * logit + b + shift), the shift moving the log-odds from the
         training prevalence to the stated one.
         """
         a, b = np.array([self.calibration[label] for label in self.labels]).T
-        moved = probability.log_odds_shift(self._shares("training"), self._shares(prevalence))
+        moved = probability.log_odds_shift(self.shares(TRAINING), self.shares(prevalence))
         return probability.sigmoid(np.asarray(logits, np.float64) * a + b + moved)
 
-    def thresholds_at(self, prevalence: str = "nih") -> np.ndarray:
-        """Thresholds [15] at the named prevalence; nan where a label has none.
+    def thresholds_at(self, prevalence: Prevalence = DEFAULT) -> np.ndarray:
+        """Thresholds [15] at the stated prevalence; nan where a label has none.
 
         They shift as the probabilities do, so that what is flagged does not depend on it.
         """
         stored = np.array([self.thresholds.get(label, np.nan) for label in self.labels])
-        return probability.shift(stored, self._shares("training"), self._shares(prevalence))
+        return self.restate(stored, prevalence)
 
-    def _shares(self, prevalence: str) -> np.ndarray:
-        return np.array([self.prevalence[prevalence][label] for label in self.labels])
+    def restate(self, probabilities: np.ndarray, prevalence: Prevalence) -> np.ndarray:
+        """Probabilities [..., 15] at the training prevalence -> the same at the stated one."""
+        return probability.shift(probabilities, self.shares(TRAINING), self.shares(prevalence))
+
+    def shares(self, prevalence: Prevalence) -> np.ndarray:
+        """The share of films with each label [15] that the stated prevalence means."""
+        if isinstance(prevalence, str):
+            stated = self.prevalence[prevalence]
+        else:
+            stated = self.prevalence[NIH] | dict(prevalence)
+        return np.array([stated[label] for label in self.labels])
 
 
 def write_config(folder: Path, config: Config) -> None:
@@ -149,9 +172,14 @@ def _parse(path: Path) -> Config:
             thresholds={k: _share(v) for k, v in raw["thresholds"].items() if k in LABELS},
             prevalence={
                 name: {k: _share(raw["prevalence"][name][k]) for k in LABELS}
-                for name in ("training", "nih")
+                for name in (TRAINING, NIH)
             },
             sha256=str(raw["sha256"]),
+            threshold_rule=str(raw.get("threshold_rule", "youden")),
+            accuracy_threshold=_share(raw.get("accuracy_threshold", 0.5)),
+            operating_points=dict(raw.get("operating_points", {})),
+            box_rule=box_rule.parse(raw.get("box_rule")),
+            screening=dict(raw["screening"]) if raw.get("screening") else None,
             training=dict(raw.get("training", {})),
             metrics=_headline(raw.get("metrics", {})),
         )

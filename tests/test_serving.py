@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from cxr import model_folder, probability, radiograph
+from cxr.box_rule import BoxRule
 from cxr.model_folder import ModelFolderError
 from cxr.serving import examples, heatmap, model_source
 from cxr.serving.predictor import Predictor
@@ -171,6 +172,54 @@ def test_box_leaves_out_a_second_blob():
     evidence = np.zeros((16, 16), np.float32)
     evidence[2, 2], evidence[12, 12] = 5.0, 4.0
     assert heatmap.boxes(evidence, 160, 160) == [[20, 20, 10, 10]]
+
+
+def test_box_follows_a_winding_region():
+    """A region that turns back on itself is framed whole, and nothing but it."""
+    evidence = np.zeros((16, 16), np.float32)
+    for row in range(1, 12, 2):
+        evidence[row, 2:9] = 4.0
+    evidence[2:11:4, 8] = evidence[4:11:4, 2] = 4.0
+    evidence[13:, 12:] = 4.0
+    evidence[1, 2] = 5.0
+    assert heatmap.boxes(evidence, 160, 160) == [[20, 10, 70, 110]]
+
+
+def test_pull_gives_the_typical_size_around_the_peak():
+    """Pulled all the way, a box has its finding's typical size, centred on the planted peak."""
+    rows, columns = np.mgrid[:20, :20]
+    evidence = np.exp(-((columns - 6) ** 2 + (rows - 12) ** 2) / 8).astype(np.float32)
+    rule = BoxRule(height=0.7, pull=1.0, fine=4, sizes={"Mass": (0.2, 0.1)})
+    assert heatmap.boxes(evidence, 1000, 2000, rule, "Mass") == [[225, 1150, 200, 200]]
+
+
+def test_half_a_pull_lies_between_region_and_typical_size():
+    """A box pulled half-way has the geometric mean of the two sizes; others' sizes do not count."""
+    evidence = np.zeros((20, 20), np.float32)
+    evidence[8:12, 8:12] = 1.0
+    rule = BoxRule(height=0.5, pull=0.5, fine=1, sizes={"Mass": (0.8, 0.05)})
+    assert heatmap.boxes(evidence, 1000, 1000, rule, "Mass") == [[300, 450, 400, 100]]
+    assert heatmap.boxes(evidence, 1000, 1000, rule, "Nodule") == [[400, 400, 200, 200]]
+
+
+def test_fine_rule_finds_a_peak_between_cells():
+    """A peak between two cells is framed around the border between them, under a cell's width."""
+    evidence = np.zeros((20, 20), np.float32)
+    evidence[10, 9:11] = 1.0
+    [[x, _, w, _]] = heatmap.boxes(evidence, 2000, 2000, BoxRule(height=0.97, fine=16))
+    assert x + w / 2 == pytest.approx(1000, abs=1)
+    assert w < 100
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (0, 19), (19, 0), (19, 19)])
+def test_box_at_the_border_stays_on_the_film(corner):
+    """A box of a typical size that would reach over the film's border is cut there."""
+    evidence = np.zeros((20, 20), np.float32)
+    evidence[corner] = 1.0
+    rule = BoxRule(pull=1.0, sizes={"Mass": (0.3, 0.3)})
+    [[x, y, w, h]] = heatmap.boxes(evidence, 400, 200, rule, "Mass")
+    assert min(x, y) >= 0
+    assert (x + w, y + h) == (400 if corner[1] else 70, 200 if corner[0] else 35)
 
 
 def test_overlay_glows_at_the_peak_only():

@@ -4,10 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cxr.prevalence
 import cxr_labels
 from cxr import radiograph
+from cxr.box_rule import BoxRule
 from cxr.model_folder import NOT_FOR_CLINICAL_USE
-from cxr.radiograph import Radiograph
+from cxr.prevalence import DEFAULT, Prevalence
+from cxr.radiograph import Radiograph, RadiographError
 from cxr.serving import heatmap
 from cxr.serving.predictor import Prediction, Predictor
 
@@ -15,20 +18,31 @@ DISCLAIMER = (
     f"{NOT_FOR_CLINICAL_USE} A score is a model's estimate at the stated prevalence, not a finding "
     "by a physician, and a low score does not rule out disease."
 )
-PREVALENCE = "nih"
+
+
+class NotAChestFilm(RadiographError):
+    """A picture that the screening refused."""
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """A film as read and the model's answer for it."""
+    """A film as read and the model's answer for it at a stated prevalence."""
 
     film: Radiograph
     prediction: Prediction
+    prevalence: Prevalence
+    box_rule: BoxRule
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences on what looked odd, in the file and in the picture."""
+        return (*self.film.warnings, *self.prediction.verdict.warnings)
 
     def boxes_of(self, label: str) -> list[heatmap.Box]:
         """Boxes [x, y, w, h] where the label's evidence lies, in pixels of the film as read."""
         height, width = self.film.grey.shape
-        return heatmap.boxes(self.prediction.evidence_of(label), width, height)
+        evidence = self.prediction.evidence_of(label)
+        return heatmap.boxes(evidence, width, height, self.box_rule, label)
 
     def overlay_of(self, label: str):
         """The film with the label's evidence and boxes over it: uint8 [H, W, 3]."""
@@ -36,10 +50,19 @@ class Analysis:
         return heatmap.overlay(self.film.pixels, evidence, self.boxes_of(label))
 
 
-def analyze(predictor: Predictor, source: str | Path | bytes) -> Analysis:
-    """Reads a film and answers for it. Raises RadiographError."""
+def analyze(
+    predictor: Predictor, source: str | Path | bytes, prevalence: Prevalence = DEFAULT
+) -> Analysis:
+    """Reads a film and answers for it.
+
+    Raises RadiographError when it cannot be read, and NotAChestFilm, which is one, when the
+    screening refuses it.
+    """
     film = radiograph.read(source)
-    return Analysis(film, predictor.predict([film], PREVALENCE)[0])
+    prediction = predictor.predict([film], prevalence)[0]
+    if prediction.verdict.refused:
+        raise NotAChestFilm(prediction.verdict.refused)
+    return Analysis(film, prediction, prevalence, predictor.config.box_rule)
 
 
 def answer(predictor: Predictor, file: str, analysis: Analysis) -> dict[str, Any]:
@@ -48,24 +71,29 @@ def answer(predictor: Predictor, file: str, analysis: Analysis) -> dict[str, Any
     return _object(
         predictor,
         file,
+        analysis.prevalence,
         probabilities={label: round(p, 6) for label, p in prediction.probabilities.items()},
         flagged=list(prediction.flagged),
         boxes={label: analysis.boxes_of(label) for label in prediction.flagged},
-        warnings=list(analysis.film.warnings),
+        warnings=list(analysis.warnings),
     )
 
 
-def refusal(predictor: Predictor, file: str, reason: str) -> dict[str, Any]:
+def refusal(
+    predictor: Predictor, file: str, reason: str, prevalence: Prevalence = DEFAULT
+) -> dict[str, Any]:
     """The JSON object for a film that was not answered. reason: one sentence."""
-    return _object(predictor, file, refused=reason)
+    return _object(predictor, file, prevalence, refused=reason)
 
 
-def answer_file(predictor: Predictor, path: str | Path, file: str) -> dict[str, Any]:
+def answer_file(
+    predictor: Predictor, path: str | Path, file: str, prevalence: Prevalence = DEFAULT
+) -> dict[str, Any]:
     """The JSON object for a film file, answered or refused."""
     try:
-        return answer(predictor, file, analyze(predictor, path))
-    except radiograph.RadiographError as error:
-        return refusal(predictor, file, str(error))
+        return answer(predictor, file, analyze(predictor, path, prevalence))
+    except RadiographError as error:
+        return refusal(predictor, file, str(error), prevalence)
 
 
 def csv_columns() -> list[str]:
@@ -88,6 +116,7 @@ def csv_row(found: dict[str, Any]) -> list[str]:
 def _object(
     predictor: Predictor,
     file: str,
+    prevalence: Prevalence,
     probabilities: dict[str, float] | None = None,
     flagged: list[str] | None = None,
     boxes: dict[str, list[heatmap.Box]] | None = None,
@@ -98,7 +127,7 @@ def _object(
         "file": file,
         "model": predictor.name,
         "revision": None,
-        "prevalence": PREVALENCE,
+        "prevalence": cxr.prevalence.name(prevalence),
         "probabilities": probabilities,
         "flagged": flagged or [],
         "boxes": boxes or {},

@@ -9,13 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cxr.serving.quick_start  # isort: skip # noqa: F401 (must come before gradio)
+import cxr.serving.quick_start  # isort: skip
 import gradio as gr
 import numpy as np
 from PIL import Image
 
+import cxr.prevalence
 import cxr_labels
 from cxr import radiograph
+from cxr.prevalence import DEFAULT, NIH, TRAINING, Prevalence
 from cxr.serving import analysis, examples, heatmap
 from cxr.serving.analysis import Analysis
 from cxr.serving.examples import ExampleFilm
@@ -97,7 +99,15 @@ def build(predictor: Predictor) -> gr.Blocks:
                 empty = gr.Markdown(_EMPTY)
                 with gr.Column(visible=False) as answer:
                     label = gr.Label(label="Most likely", elem_id="label", show_heading=False)
-                    gr.Markdown(_MEANING)
+                    prevalence = gr.Dropdown(
+                        [("NIH's 112,120 films", NIH), ("the model's training films", TRAINING)],
+                        value=DEFAULT,
+                        allow_custom_value=True,
+                        label="State the scores at the prevalence of",
+                        info="or your own shares, such as Effusion=0.3, Mass=0.1",
+                        elem_id="prevalence",
+                    )
+                    meaning = gr.Markdown(elem_id="meaning")
                     choice = gr.Dropdown(
                         [(DISPLAY[name], name) for name in FINDINGS],
                         label="Show where the evidence lies for",
@@ -120,9 +130,16 @@ def build(predictor: Predictor) -> gr.Blocks:
 
         film.change(
             _shower(predictor),
-            [film, threshold],
-            [shown, problem, empty, picture, answer, label, table, choice, evidence],
+            [film, threshold, prevalence],
+            [shown, problem, empty, picture, answer, label, table, meaning, choice, evidence],
             api_visibility="private",
+        )
+        prevalence.input(
+            _restater(predictor),
+            [film, threshold, prevalence],
+            [shown, problem, label, table, meaning],
+            api_visibility="private",
+            show_progress="hidden",
         )
         threshold.change(
             _list,
@@ -142,21 +159,28 @@ def build(predictor: Predictor) -> gr.Blocks:
 def _add_endpoints(predictor: Predictor) -> None:
     """The public API, on components that the page does not show."""
     film_in = gr.File(label="film", visible=False)
+    prevalence_in = gr.Textbox(DEFAULT, label="prevalence", visible=False)
     finding_in = gr.Dropdown(list(cxr_labels.LABELS), label="finding", visible=False)
     label = gr.Label(label="label", visible=False)
     found = gr.JSON(label="analysis", visible=False)
     picture = gr.Image(label="evidence", format="png", visible=False)
     trigger = gr.Button(visible=False)
 
-    def predict(film: str | None) -> dict[str, float]:
-        """All 15 labels with their confidences at NIH's prevalence, most likely first."""
-        return _ranked(_analyze(predictor, film).prediction)
+    def predict(film: str | None, prevalence: str = DEFAULT) -> dict[str, float]:
+        """All 15 labels with their confidences, most likely first.
 
-    def analyze(film: str | None) -> dict[str, Any]:
-        """Probabilities, flagged findings and their boxes, warnings; or the reason of a refusal."""
+        prevalence: "nih", "training", or shares laid over NIH's, such as "Effusion=0.3".
+        """
+        return _ranked(_analyze(predictor, film, _parse(prevalence)).prediction)
+
+    def analyze(film: str | None, prevalence: str = DEFAULT) -> dict[str, Any]:
+        """Probabilities, flagged findings and their boxes, warnings; or the reason of a refusal.
+
+        prevalence: "nih", "training", or shares laid over NIH's, such as "Effusion=0.3".
+        """
         if film is None:
             raise gr.Error(_NO_FILM, print_exception=False)
-        return analysis.answer_file(predictor, film, Path(film).name)
+        return analysis.answer_file(predictor, film, Path(film).name, _parse(prevalence))
 
     def explain(film: str | None, finding: str | None) -> np.ndarray:
         """The film with the evidence for a finding over it."""
@@ -164,8 +188,8 @@ def _add_endpoints(predictor: Predictor) -> None:
             raise gr.Error("No finding was given; name one of the labels.", print_exception=False)
         return _analyze(predictor, film).overlay_of(finding)
 
-    trigger.click(predict, film_in, label, api_name="predict")
-    trigger.click(analyze, film_in, found, api_name="analyze")
+    trigger.click(predict, [film_in, prevalence_in], label, api_name="predict")
+    trigger.click(analyze, [film_in, prevalence_in], found, api_name="analyze")
     trigger.click(explain, [film_in, finding_in], picture, api_name="explain")
 
 
@@ -173,8 +197,9 @@ _NO_FILM = "No film was given; choose a file."
 _EMPTY = "Choose a film, or one of the examples, to see its findings here."
 _MEANING = (
     "Each score is the model's estimate that the finding would be in the film's report, if films "
-    "came in the mix of NIH's 112,120."
+    "came in the mix of {}. What lies above its threshold is the same at every prevalence."
 )
+_MIXES = {NIH: "NIH's 112,120", TRAINING: "those that the model was trained on"}
 
 
 _LEGEND = (
@@ -186,37 +211,70 @@ _LEGEND = (
 def _shower(predictor: Predictor) -> Callable:
     """Film on the page -> everything that the page shows of it."""
 
-    def show(path: str | None, least: float):
+    def show(path: str | None, least: float, stated: str):
         if path is None:
             return _page()
         try:
-            return _page(analysis.analyze(predictor, path), least)
+            return _page(analysis.analyze(predictor, path, _parse(stated)), least)
+        except analysis.NotAChestFilm as error:
+            return _page(problem=f"**No scores for this picture.** {error}")
         except radiograph.RadiographError as error:
             return _page(problem=f"**This film could not be read.** {error}")
 
     return show
 
 
+def _restater(predictor: Predictor) -> Callable:
+    """Film and prevalence on the page -> the same film's scores at that prevalence."""
+
+    def restate(path: str | None, least: float, stated: str):
+        if path is None:
+            return [gr.skip()] * 5
+        analyzed = _analyze(predictor, path, _parse(stated))
+        label, table = _list(analyzed.prediction, least)
+        return analyzed.prediction, _problem(analyzed), label, table, _meaning(analyzed)
+
+    return restate
+
+
+def _parse(stated: str | None) -> Prevalence:
+    """The prevalence in words; what is wrong with it reaches the caller as one sentence."""
+    try:
+        return cxr.prevalence.parse(stated or DEFAULT)
+    except cxr.prevalence.PrevalenceError as error:
+        raise gr.Error(str(error), print_exception=False) from error
+
+
+def _meaning(analyzed: Analysis) -> str:
+    stated = cxr.prevalence.name(analyzed.prevalence)
+    return _MEANING.format(_MIXES.get(stated, f"NIH's 112,120, but with {stated}"))
+
+
+def _problem(analyzed: Analysis):
+    warning = " ".join(analyzed.warnings)
+    return gr.update(value=warning, visible=bool(warning))
+
+
 def _page(analyzed: Analysis | None = None, least: float = 0, problem: str = ""):
-    """Updates of: state, problem, empty, picture, answer, label, table, choice, evidence."""
+    """Updates of all that the page shows: state, problem, empty, picture, answer and its parts."""
     if analyzed is None:
         hidden = gr.update(visible=False)
         message = gr.update(value=problem, visible=bool(problem))
         picture = gr.update(value=None, visible=False)
         empty = gr.update(visible=not problem)
-        return None, message, empty, picture, hidden, None, "", FINDINGS[0], None
+        return None, message, empty, picture, hidden, None, "", "", FINDINGS[0], None
     film, prediction = analyzed.film, analyzed.prediction
-    warning = " ".join(film.warnings)
     top = next(name for name in _ranked(prediction) if name != NO_FINDING)
     label, table = _list(prediction, least)
     return (
         prediction,
-        gr.update(value=warning, visible=bool(warning)),
+        _problem(analyzed),
         gr.update(visible=False),
         gr.update(value=heatmap.preview(film.pixels), visible=True),
         gr.update(visible=True),
         label,
         table,
+        _meaning(analyzed),
         top,
         analyzed.overlay_of(top),
     )
@@ -264,12 +322,12 @@ def _ranked(prediction: Prediction) -> dict[str, float]:
     return dict(sorted(prediction.probabilities.items(), key=lambda item: -item[1]))
 
 
-def _analyze(predictor: Predictor, path: str | None) -> Analysis:
+def _analyze(predictor: Predictor, path: str | None, prevalence: Prevalence = DEFAULT) -> Analysis:
     """Analysis of a film; what is wrong with it reaches the caller as one sentence."""
     if path is None:
         raise gr.Error(_NO_FILM, print_exception=False)
     try:
-        return analysis.analyze(predictor, path)
+        return analysis.analyze(predictor, path, prevalence)
     except radiograph.RadiographError as error:
         raise gr.Error(str(error), print_exception=False) from error
 

@@ -9,7 +9,9 @@ import onnxruntime
 
 from cxr import machine, model_folder, radiograph
 from cxr.model_folder import ModelFolderError
+from cxr.prevalence import DEFAULT, Prevalence
 from cxr.radiograph import Radiograph
+from cxr.serving.screening import Screening, Verdict
 from cxr_labels import LABELS, NO_FINDING
 
 _OUTPUTS = ("logits", "evidence", "embedding")
@@ -34,11 +36,13 @@ class Prediction:
     probabilities: {label: p} in the order of LABELS, at the stated prevalence.
     flagged: findings at or above their threshold, in the order of LABELS.
     evidence: float32 [15, h, w], one map a label.
+    verdict: of the screening, on whether this is a frontal chest film at all.
     """
 
     probabilities: dict[str, float]
     flagged: tuple[str, ...]
     evidence: np.ndarray
+    verdict: Verdict
 
     def evidence_of(self, label: str) -> np.ndarray:
         """The evidence map [h, w] of a label."""
@@ -56,16 +60,23 @@ class Predictor:
         self.folder = Path(folder)
         self.config = config or model_folder.load(self.folder)
         self._session = _open_session(self.folder / model_folder.ONNX, self.config.image_size)
+        self._screening: Screening | None = None
+        if self.config.screening:
+            (size,) = (o.shape[1] for o in self._session.get_outputs() if o.name == "embedding")
+            self._screening = Screening.load(self.folder, self.config.screening, size)
 
     @property
     def name(self) -> str:
         """What answers call the model: the last part of the folder's path."""
         return self.folder.resolve().name
 
-    def predict(self, films: Sequence[Radiograph], prevalence: str = "nih") -> list[Prediction]:
-        """Answers for films as read, in one batch. prevalence: "nih" or "training"."""
+    def predict(
+        self, films: Sequence[Radiograph], prevalence: Prevalence = DEFAULT
+    ) -> list[Prediction]:
+        """Answers for films as read, in one batch, at the stated prevalence."""
         size = self.config.image_size
-        outputs = self.run(np.stack([radiograph.squeeze(film, size) for film in films])[:, None])
+        pixels = np.stack([radiograph.squeeze(film, size) for film in films])[:, None]
+        outputs = self.run(pixels)
         probabilities = self.config.probabilities(outputs.logits, prevalence)
         thresholds = self.config.thresholds_at(prevalence)
         return [
@@ -73,8 +84,20 @@ class Predictor:
                 dict(zip(LABELS, map(float, p), strict=True)),
                 _flag(p, thresholds),
                 evidence,
+                verdict,
             )
-            for p, evidence in zip(probabilities, outputs.evidence, strict=True)
+            for p, evidence, verdict in zip(
+                probabilities, outputs.evidence, self.screen(pixels, outputs), strict=True
+            )
+        ]
+
+    def screen(self, pixels: np.ndarray, outputs: Outputs) -> list[Verdict]:
+        """What the screening says of films [N, 1, S, S] and the network's outputs for them."""
+        if self._screening is None:
+            return [Verdict()] * len(pixels)
+        return [
+            self._screening.judge(film[0], embedding)
+            for film, embedding in zip(pixels, outputs.embedding, strict=True)
         ]
 
     def run(self, films: np.ndarray) -> Outputs:
