@@ -1,37 +1,182 @@
 """The figures: against scikit-learn, against simulation, and where they are undefined."""
 
+import json
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import roc_auc_score
+from sklearn import metrics as sklearn
+from sklearn.calibration import calibration_curve
 
-from cxr.training.boxes import Boxes
-from cxr.training.evaluation import baselines, bootstrap, localisation, metrics, report, thresholds
-from cxr_labels import FINDINGS, LABELS, NO_FINDING
+from cxr.model_folder import Config
+from cxr.training.evaluation import baselines, bootstrap, metrics, report, thresholds
+from cxr_labels import FINDINGS, LABELS, NIH_PREVALENCE, NO_FINDING
 
-
-def test_weighted_auroc_is_that_of_scikit_learn():
-    """AUROC of a resample equals scikit-learn's with the same weights, ties included (1e-9)."""
-    rng = np.random.default_rng(0)
-    target = (rng.random(300) < 0.3).astype(np.uint8)
-    score = np.round(rng.normal(target, 1.0), 1)
-    weights = rng.integers(0, 4, (5, 300))
-    expected = [roc_auc_score(target, score, sample_weight=w) for w in weights]
-    assert bootstrap.aurocs(target, score, weights) == pytest.approx(expected, abs=1e-9)
+EXACT = 1e-9
+SEEDS = pytest.mark.parametrize("seed", range(5))
 
 
-def test_interval_covers_the_truth():
-    """95 % intervals of simulated studies hold the true AUROC in about 95 % of them."""
-    rng = np.random.default_rng(0)
-    truth = 0.7602499389065233  # of two normals one standard deviation apart: Phi(1 / sqrt 2)
-    held = 0
-    for study in range(200):
-        target = np.repeat(rng.random(120) < 0.4, 2).astype(np.uint8)
-        score = rng.normal(target, 1.0)
-        weights = bootstrap.patient_weights(np.repeat(np.arange(120), 2), study, resamples=200)
-        low, high = bootstrap.interval(bootstrap.aurocs(target, score, weights)) or (0, 0)
-        held += int(low <= truth <= high)
-    assert 0.90 <= held / 200 <= 0.99
+def some_films(seed, count=300, share=0.3, digits=1):
+    """Targets, probabilities with many ties, and weights of some films of one label."""
+    rng = np.random.default_rng(seed)
+    target = (rng.random(count) < share).astype(np.uint8)
+    target[:2] = 0, 1
+    probability = np.round(1 / (1 + np.exp(-rng.normal(1.5 * target - 1, 1.0))), digits)
+    return target, probability, rng.random(count) + 0.1
+
+
+# Single figures -----------------------------------------------------------------------------------
+
+
+@SEEDS
+def test_ranking_is_that_of_scikit_learn(seed):
+    """AUROC and average precision agree with scikit-learn's, ties included."""
+    target, probability, _ = some_films(seed)
+    assert metrics.auroc(target, probability) == pytest.approx(
+        sklearn.roc_auc_score(target, probability), abs=EXACT
+    )
+    assert metrics.average_precision(target, probability) == pytest.approx(
+        sklearn.average_precision_score(target, probability), abs=EXACT
+    )
+
+
+@SEEDS
+def test_weighted_brier_is_that_of_scikit_learn(seed):
+    """The Brier score agrees with scikit-learn's, with weights and without."""
+    target, probability, weights = some_films(seed)
+    for weight in (None, weights):
+        expected = sklearn.brier_score_loss(target, probability, sample_weight=weight)
+        assert metrics.brier(target, probability, weight) == pytest.approx(expected, abs=EXACT)
+
+
+@SEEDS
+@pytest.mark.parametrize("weighted", [False, True])
+def test_operating_point_is_that_of_scikit_learn(seed, weighted):
+    """Sensitivity and PPV are recall and precision, specificity and NPV those of the others."""
+    target, probability, weights = some_films(seed)
+    weight = weights if weighted else None
+    found = metrics.operating_point(target, probability, 0.4, weight)
+    flagged = (probability >= 0.4).astype(int)
+    for name, figure, label in (
+        ("sensitivity", sklearn.recall_score, 1),
+        ("specificity", sklearn.recall_score, 0),
+        ("ppv", sklearn.precision_score, 1),
+        ("npv", sklearn.precision_score, 0),
+    ):
+        expected = figure(target, flagged, pos_label=label, sample_weight=weight)
+        assert found[name] == pytest.approx(expected, abs=EXACT)
+
+
+@SEEDS
+def test_bins_are_those_of_scikit_learn(seed):
+    """Where films divide evenly into bins, they are scikit-learn's quantile bins."""
+    rng = np.random.default_rng(seed)
+    probability = rng.random(15 * 20)
+    target = (rng.random(300) < probability).astype(np.uint8)
+    observed, predicted = calibration_curve(target, probability, n_bins=15, strategy="quantile")
+    bins = metrics.reliability(target, probability)
+    assert [b["predicted"] for b in bins] == pytest.approx(predicted, abs=EXACT)
+    assert [b["observed"] for b in bins] == pytest.approx(observed, abs=EXACT)
+    expected = np.abs(observed - predicted).mean()
+    assert metrics.ece(target, probability) == pytest.approx(expected, abs=EXACT)
+
+
+@SEEDS
+def test_weight_of_a_film_is_how_often_it_counts(seed):
+    """Calibration error with whole weights is that of the films repeated as often."""
+    target, probability, _ = some_films(seed, digits=2)
+    times = np.random.default_rng(seed).integers(1, 4, len(target))
+    repeated = metrics.ece(np.repeat(target, times), np.repeat(probability, times))
+    assert metrics.ece(target, probability, times) == pytest.approx(repeated, abs=EXACT)
+
+
+def test_calibration_error_of_a_constant_is_its_distance_from_the_share():
+    """All films at one probability share one bin."""
+    target = np.array([0, 1, 1, 1])
+    assert metrics.ece(target, np.full(4, 0.3)) == pytest.approx(0.45)
+    assert metrics.reliability(target, np.full(4, 0.3)) == [
+        {"predicted": pytest.approx(0.3), "observed": 0.75, "weight": 1.0}
+    ]
+
+
+@SEEDS
+def test_restating_weights_give_the_stated_share(seed):
+    """Weighted films have the stated share of positives, and PPV follows Bayes' rule."""
+    target, probability, _ = some_films(seed)
+    weights = metrics.restating_weights(target, 0.02)
+    assert np.average(target, weights=weights) == pytest.approx(0.02, abs=EXACT)
+    assert weights.mean() == pytest.approx(1, abs=EXACT)
+    point = metrics.operating_point(target, probability, 0.4, weights)
+    true, false = 0.02 * point["sensitivity"], 0.98 * (1 - point["specificity"])
+    assert point["ppv"] == pytest.approx(true / (true + false), abs=EXACT)
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_one_class_has_no_ranking(value):
+    """Without positives or without negatives, what compares them is None."""
+    target, score = np.full(10, value), np.linspace(0, 1, 10)
+    assert metrics.auroc(target, score) is None
+    assert metrics.average_precision(target, score) is None
+    assert metrics.restating_weights(target, 0.1) is None
+    point = metrics.operating_point(target, score, 2.0)
+    assert point["ppv"] is None
+    assert point["sensitivity" if value == 0 else "specificity"] is None
+
+
+# Intervals ----------------------------------------------------------------------------------------
+
+
+@SEEDS
+def test_resampled_ranking_is_that_of_scikit_learn(seed):
+    """AUROC and average precision of every resample equal scikit-learn's with its weights."""
+    target, score, _ = some_films(seed)
+    patients = np.random.default_rng(seed).integers(0, 120, len(target))
+    aurocs, precisions = bootstrap.ranking(bootstrap.draw(patients, seed, 5), target, score)
+    weights = bootstrap.patient_weights(patients, seed, 5)
+    for b, weight in enumerate([np.ones(len(target)), *weights]):
+        assert aurocs[b] == pytest.approx(
+            sklearn.roc_auc_score(target, score, sample_weight=weight), abs=EXACT
+        )
+        assert precisions[b] == pytest.approx(
+            sklearn.average_precision_score(target, score, sample_weight=weight), abs=EXACT
+        )
+
+
+@SEEDS
+def test_resampled_shares_and_calibration_are_those_of_the_films(seed):
+    """Shares of every resample are weighted shares; the calibration error is that of metrics."""
+    target, score, _ = some_films(seed)
+    patients = np.random.default_rng(seed).integers(0, 120, len(target))
+    drawn = bootstrap.draw(patients, seed, 5)
+    shares = bootstrap.share(drawn, (score > 0.4) & (target == 1), target == 1)
+    weights = bootstrap.patient_weights(patients, seed, 5)
+    for figure, weight in zip(shares[1:], weights, strict=True):
+        expected = sklearn.recall_score(target, score > 0.4, sample_weight=weight)
+        assert figure == pytest.approx(expected, abs=EXACT)
+    expected = metrics.ece(target, score, metrics.restating_weights(target, 0.1))
+    found = bootstrap.calibration_error(drawn, target, score, 0.1)
+    assert found.value == pytest.approx(expected, abs=EXACT)
+
+
+def test_chunks_of_resamples_are_put_together(monkeypatch):
+    """The figures do not depend on how many resamples are computed at once."""
+    target, score, _ = some_films(0)
+    drawn = bootstrap.draw(np.arange(300) // 3, 0, 7)
+    whole = [*bootstrap.ranking(drawn, target, score), bootstrap.share(drawn, target, score)]
+    monkeypatch.setattr(bootstrap, "_CELLS", 600)
+    monkeypatch.setattr(bootstrap, "_AT_ONCE", 1)
+    parts = [*bootstrap.ranking(drawn, target, score), bootstrap.share(drawn, target, score)]
+    assert np.allclose(whole, parts, rtol=0, atol=EXACT)
+
+
+def test_positive_is_judged_by_other_patients_positives():
+    """Four films in a row, the first two positives of one patient: counted by hand."""
+    target, score = np.array([1, 0, 1, 1, 0]), np.array([0.9, 0.8, 0.7, 0.6, 0.5])
+    drawn = bootstrap.draw(np.array([1, 2, 1, 3, 4]), resamples=1)
+    # First: nothing wrong above it, 1. Second: no other patient's positive above, 0. Third: all
+    # of its patient's others (2 of 2, as of 3 positives) against one wrong, 3 / 4.
+    assert bootstrap.precision_on_others(drawn, target, score)[0] == pytest.approx(1.75 / 3)
 
 
 def test_films_of_a_patient_are_drawn_together():
@@ -43,23 +188,268 @@ def test_films_of_a_patient_are_drawn_together():
     assert (weights[:, [0, 2, 3]].sum(1) == 3).all()
 
 
-def test_youden_threshold_lies_between_separated_classes():
-    """With scores that part two classes, the threshold flags exactly the positives."""
+def alike_films(rng, patients, share=0.15):
+    """Films of simulated patients, each 1 to 9, alike in label and score: owner, target, score."""
+    owner = np.repeat(np.arange(patients), rng.integers(1, 10, patients))
+    ill, looks = rng.normal(0, 2.0, patients), rng.normal(0, 0.9, patients)
+    odds = np.log(share / (1 - share)) + ill[owner]
+    target = (rng.random(len(owner)) < 1 / (1 + np.exp(-odds))).astype(np.uint8)
+    return owner, target, target + looks[owner] + rng.normal(0, 0.4, len(owner))
+
+
+def operating_figures(drawn, target, score):
+    """Figures in all resamples, [1 + B] each, of flagging scores of 0.8 and more."""
+    flagged, positive = score >= 0.8, target == 1
+    auroc, precision = bootstrap.ranking(drawn, target, score)
+    return {
+        "auroc": auroc,
+        "average_precision": precision,
+        "sensitivity": bootstrap.share(drawn, flagged & positive, positive),
+        "specificity": bootstrap.share(drawn, ~flagged & ~positive, ~positive),
+        "ppv": bootstrap.share(drawn, flagged & positive, flagged),
+        "npv": bootstrap.share(drawn, ~flagged & ~positive, ~flagged),
+    }
+
+
+def test_intervals_cover_the_truth():
+    """95 % intervals over patients hold the truth in 90 to 99 % of simulated studies.
+
+    Intervals over films, as if films of a patient were independent, do not.
+    """
+    rng = np.random.default_rng(0)
+    owner, target, score = alike_films(rng, 60_000)
+    truth = operating_figures(bootstrap.draw(owner, resamples=0), target, score)
+    held: dict[str, list[bool]] = {}
+    for study in range(250):
+        owner, target, score = alike_films(rng, 150)
+        for by, groups in (("patients", owner), ("films", np.arange(len(owner)))):
+            found = operating_figures(bootstrap.draw(groups, study, 200), target, score)
+            for name, figures in found.items():
+                low, high = bootstrap.interval(figures[1:])
+                held.setdefault(f"{name} over {by}", []).append(low <= truth[name][0] <= high)
+    coverage = {name: np.mean(of) for name, of in held.items()}
+    assert {
+        name for name in truth if not 0.90 <= coverage[f"{name} over patients"] <= 0.99
+    } == set()
+    assert coverage["specificity over films"] < 0.85
+    assert coverage["auroc over films"] < 0.85
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.4, 1.0])
+def test_interval_of_the_calibration_error_covers_the_truth(offset):
+    """Also where the truth is 0, which a plain bootstrap never holds.
+
+    Log-odds are off by `offset`; outcomes of a patient's films are alike.
+    """
+    rng = np.random.default_rng(0)
+    share = 0.12
+
+    def films(patients):
+        owner = np.repeat(np.arange(patients), rng.integers(1, 6, patients))
+        known = rng.normal(np.log(share / (1 - share)), 1.0, patients)[owner]
+        # Half of the outcome's chance is the patient's: uniform of a sum of two normals.
+        chance = rng.normal(0, 1, patients)[owner] + rng.normal(0, 1, len(owner))
+        chance = np.searchsorted(normal_sums, chance) / len(normal_sums)
+        true = 1 / (1 + np.exp(-known))
+        return owner, (chance < true).astype(np.uint8), 1 / (1 + np.exp(-known - offset)), true
+
+    normal_sums = np.sort(rng.normal(0, 2**0.5, 100_000))
+    _, _, given, true = films(100_000)
+    truth, share_of_all = np.abs(given - true).mean(), true.mean()
+    held = []
+    for study in range(200):
+        owner, target, given, _ = films(200)
+        drawn = bootstrap.draw(owner, study, 200)
+        found = bootstrap.calibration_error(drawn, target, given, share_of_all)
+        low, high = found.interval()
+        assert low <= found.value <= high
+        held.append(low <= truth <= high)
+    assert 0.90 <= np.mean(held) <= 0.995
+
+
+def test_interval_of_a_mean_average_precision_covers_the_truth():
+    """Over findings with few positives, where plain percentiles lie too high."""
+    rng = np.random.default_rng(0)
+    truth = metrics.average_precision(*alike_films(rng, 60_000, 0.02)[1:])
+    held, plain = [], []
+    for study in range(100):
+        others, percentiles = [], []
+        owner = np.repeat(np.arange(150), 4)
+        drawn = bootstrap.draw(owner, study, 150)
+        for _ in range(8):
+            target = np.zeros(1, np.uint8)
+            while len(np.unique(target)) < 2:
+                films, target, score = alike_films(rng, 400, 0.02)
+                target, score = target[:600], score[:600]
+            drawn = bootstrap.Resamples(films[:600], bootstrap.draw(films[:600], study, 150).counts)
+            others.append(bootstrap.precision_on_others(drawn, target, score))
+            percentiles.append(bootstrap.ranking(drawn, target, score)[1])
+        for figures, kept in ((others, held), (percentiles, plain)):
+            low, high = bootstrap.interval(bootstrap.mean(figures)[1:])
+            kept.append(low <= truth <= high)
+    assert np.mean(held) > np.mean(plain)
+    assert 0.85 <= np.mean(held) <= 0.995
+
+
+def test_share_of_one_has_an_interval():
+    """Ten of ten patients found is not "100 to 100 %": Wilson's interval, over patients."""
+    drawn = bootstrap.draw(np.repeat(np.arange(10), 3), resamples=50)
+    everyone = np.ones(30, bool)
+    value, interval = bootstrap.estimate(bootstrap.share(drawn, everyone, everyone), 10)
+    assert value == 1.0
+    assert interval == pytest.approx([0.7225, 1.0], abs=1e-4)
+    _, interval = bootstrap.estimate(bootstrap.share(drawn, ~everyone, everyone), 10)
+    assert interval == pytest.approx([0.0, 0.2775], abs=1e-4)
+
+
+def test_figure_that_is_mostly_undefined_has_no_interval():
+    """Fewer than half of the resamples defined: None."""
+    assert bootstrap.interval(np.r_[np.full(40, 0.5), np.full(60, np.nan)]) is None
+    assert bootstrap.interval(np.r_[np.full(60, 0.5), np.full(40, np.nan)]) is not None
+
+
+def test_one_patient_gives_no_interval_of_a_ranking():
+    """One patient with a finding says nothing of the spread between patients."""
+    target = np.array([1, 1, 0, 0, 0, 0, 0, 0])
+    score = np.array([0.7, 0.2, 0.1, 0.3, 0.8, 0.4, 0.9, 0.6])
+    drawn = bootstrap.draw(np.array([1, 1, 2, 3, 4, 5, 6, 7]), resamples=100)
+    value, interval = bootstrap.estimate(bootstrap.ranking(drawn, target, score)[0], 1)
+    assert value is not None
+    assert interval is None
+
+
+def test_difference_to_a_figure_without_spread_is_not_too_sure():
+    """Ten of ten against half of a hundred: as wide as Newcombe's interval at least."""
+    patients = np.arange(110)
+    drawn = bootstrap.draw(patients, resamples=300)
+    few = patients < 10
+    hit = few | (patients % 2 == 0)
+    one = bootstrap.share(drawn.of(few), hit[few], np.ones(10))
+    other = bootstrap.share(drawn.of(~few), hit[~few], np.ones(100))
+    value, (low, high) = bootstrap.difference(one, other, (10, 100))
+    assert value == pytest.approx(0.5)
+    assert low < 0.25
+    assert high < 0.65
+
+
+# Thresholds ---------------------------------------------------------------------------------------
+
+
+def separated():
+    """Targets and probabilities [40, 15] that part the classes: 0.8 and 0.2."""
     targets = np.zeros((40, len(LABELS)), np.uint8)
     targets[:10] = 1
-    scores = np.where(targets == 1, 0.8, 0.2)
-    chosen = thresholds.youden(targets, scores)
+    return targets, np.where(targets == 1, 0.8, 0.2)
+
+
+@pytest.mark.parametrize("rule", ["youden", "f1", "accuracy", "sensitivity=0.9"])
+def test_threshold_lies_between_separated_classes(rule):
+    """With scores that part two classes, every rule flags exactly the positives."""
+    targets, scores = separated()
+    chosen = thresholds.choose(rule, targets, scores)
     assert set(chosen) == set(FINDINGS)
     assert NO_FINDING not in chosen
     assert all(0.2 < value <= 0.8 for value in chosen.values())
 
 
-def test_finding_without_positives_is_rarely_flagged():
+@pytest.mark.parametrize("rule", ["youden", "f1", "sensitivity=0.9"])
+def test_finding_without_positives_is_rarely_flagged(rule):
     """Where validation has no positives, the threshold flags 5 % of its films."""
     rng = np.random.default_rng(0)
     scores = rng.random((400, len(LABELS)))
-    chosen = thresholds.youden(np.zeros((400, len(LABELS)), np.uint8), scores)
+    chosen = thresholds.choose(rule, np.zeros((400, len(LABELS)), np.uint8), scores)
     assert (scores[:, 0] >= chosen["Atelectasis"]).mean() == pytest.approx(0.05, abs=0.01)
+
+
+@pytest.mark.parametrize("wanted", [0.5, 0.75, 0.9, 1.0])
+def test_sensitivity_is_reached_by_the_highest_threshold(wanted):
+    """At the threshold the wanted sensitivity is reached, at the next score it is not."""
+    rng = np.random.default_rng(0)
+    targets = (rng.random((200, len(LABELS))) < 0.2).astype(np.uint8)
+    scores = np.round(rng.random(targets.shape), 2)
+    chosen = thresholds.choose(f"sensitivity={wanted}", targets, scores)
+    for k, label in enumerate(FINDINGS):
+        found = scores[targets[:, k] == 1, k]
+        assert (found >= chosen[label]).mean() >= wanted
+        assert (found > chosen[label]).mean() < wanted
+
+
+def test_accuracy_rule_is_the_highest_point_of_the_plot():
+    """One threshold for all findings, with the best accuracy over all labels."""
+    rng = np.random.default_rng(0)
+    targets = (rng.random((300, len(LABELS))) < 0.2).astype(np.uint8)
+    scores = np.clip(rng.normal(0.2 + 0.3 * targets, 0.2), 0, 1)
+    tried, accuracies, best = thresholds.accuracy_curve(targets, scores)
+    assert set(thresholds.choose("accuracy", targets, scores).values()) == {best}
+    assert (tried[0], tried[-1]) == (0.05, 0.95)
+    assert accuracies.max() == ((scores > best) == targets).mean()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "Youden", "best", "youden=1", "sensitivity", "sensitivity=", "sensitivity=0",
+     "sensitivity=1.1", "sensitivity=nan", "sensitivity=high"],
+)  # fmt: skip
+def test_unknown_rule_is_refused_in_one_sentence(text):
+    """What is not a rule says so, and what would be one."""
+    with pytest.raises(ValueError, match=r"^The threshold rule '.*'.*\.$") as refused:
+        thresholds.parse_rule(text)
+    assert "sensitivity=0.9" in str(refused.value)
+
+
+@pytest.mark.parametrize("sureness", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("rule", ["youden", "f1"])
+def test_few_positives_give_better_thresholds_than_the_observed_curve(rule, sureness, monkeypatch):
+    """Chosen on 5 positives, thresholds do better on new films than the observed curve's best.
+
+    Also where the probabilities are too sure (2) or not sure enough (0.5).
+    """
+    rng = np.random.default_rng(0)
+    share = 5 / 280
+
+    def films(count):
+        target = (rng.random((count, len(LABELS))) < share).astype(np.uint8)
+        target[0] = 1
+        moved = sureness * (rng.normal(target, 1.0) - 0.5)
+        return target, 1 / (1 + np.exp(-moved - np.log(share / (1 - share))))
+
+    def worth(target, flagged):
+        found, wrong = flagged[target == 1].sum(), flagged[target == 0].sum()
+        if rule == "f1":
+            return 2 * found / (found + wrong + target.sum())
+        return found / target.sum() - wrong / (target == 0).sum()
+
+    new_targets, new = films(20_000)
+    gains = []
+    for _ in range(15):
+        targets, probabilities = films(280)
+        of = {}
+        for implied in (thresholds.IMPLIED, 0.0):
+            with monkeypatch.context() as patch:
+                patch.setattr(thresholds, "IMPLIED", implied)
+                of[implied] = thresholds.choose(rule, targets, probabilities)
+        for k, label in enumerate(FINDINGS):
+            better, plain = (worth(new_targets[:, k], new[:, k] >= t[label]) for t in of.values())
+            gains.append(better - plain)
+    assert np.mean(gains) > 2 * np.std(gains) / len(gains) ** 0.5
+
+
+def test_operating_points_are_those_of_the_validation_films():
+    """Per finding with a threshold: positives, sensitivity, specificity, and their intervals."""
+    targets, scores = separated()
+    scores[0, 0] = 0.1  # a missed one
+    chosen = {"Atelectasis": 0.5, "Hernia": 0.5}
+    points = thresholds.operating_points(targets, scores, chosen, np.arange(40))
+    assert set(points) == set(chosen)
+    assert points["Atelectasis"]["positives"] == 10
+    assert points["Atelectasis"]["sensitivity"] == pytest.approx(0.9)
+    low, high = points["Atelectasis"]["sensitivity_ci95"]
+    assert low < 0.9 < high
+    assert points["Hernia"]["sensitivity_ci95"] == pytest.approx([0.7225, 1.0], abs=1e-4)
+    assert points["Hernia"]["specificity_ci95"][0] == pytest.approx(0.8865, abs=1e-4)
+
+
+# Constant answers ---------------------------------------------------------------------------------
 
 
 def test_constant_answers_are_counted_right():
@@ -71,27 +461,47 @@ def test_constant_answers_are_counted_right():
     assert baselines.always_no_finding(targets) == pytest.approx(1 - 3 / 60)
 
 
+def films_of(rng, count):
+    """A table of films of patients with two each, with everything known."""
+    return pd.DataFrame(
+        {
+            "patient": np.arange(count) // 2,
+            "sex": rng.choice(["M", "F"], count),
+            "view": rng.choice(["PA", "AP"], count),
+            "age": rng.integers(20, 90, count).astype(float),
+        }
+    )
+
+
 def test_metadata_alone_finds_what_depends_on_it():
     """A finding that follows the view is found from the view; one that does not is not."""
     rng = np.random.default_rng(0)
-    table = pd.DataFrame(
-        {
-            "sex": rng.choice(["M", "F"], 800),
-            "view": rng.choice(["PA", "AP"], 800),
-            "age": rng.integers(20, 90, 800).astype(float),
-        }
-    )
+    table = films_of(rng, 800)
     targets = np.zeros((800, len(LABELS)), np.uint8)
     targets[:, 0] = (table["view"] == "AP") & (rng.random(800) < 0.8)
     with_view = baselines.metadata_only_mean_auroc(table, targets, table, targets)
+    crossed = baselines.metadata_only_mean_auroc_cross_validated(table, targets)
     targets[:, 0] = rng.random(800) < 0.4
     without = baselines.metadata_only_mean_auroc(
         table[:400], targets[:400], table[400:], targets[400:]
     )
     assert with_view is not None
     assert with_view > 0.85
+    assert crossed == pytest.approx(with_view, abs=0.03)
     assert without is not None
     assert abs(without - 0.5) < 0.1
+
+
+def test_cross_validated_baseline_learns_from_other_patients():
+    """A finding that only a patient's own other films could give away is not found."""
+    rng = np.random.default_rng(0)
+    table = films_of(rng, 200)
+    table["age"] = (table["patient"] * 37 % 97).astype(float)  # tells patients apart
+    targets = np.zeros((200, len(LABELS)), np.uint8)
+    targets[:, 0] = rng.integers(0, 2, 100)[table["patient"]]
+    found = baselines.metadata_only_mean_auroc_cross_validated(table, targets)
+    assert found is not None
+    assert abs(found - 0.5) < 0.15
 
 
 def test_unknown_metadata_is_allowed():
@@ -102,53 +512,161 @@ def test_unknown_metadata_is_allowed():
     assert baselines.metadata_only_mean_auroc(table, targets, table, targets) == pytest.approx(0.5)
 
 
-def test_pointing_game_counts_hits():
-    """A map that peaks in the box hits, one that peaks elsewhere misses."""
-    maps = np.zeros((len(LABELS), 10, 10), np.float32)
-    maps[0, 2, 7] = 1.0
-    boxes = Boxes({"hit": [(0, 0.7, 0.2, 0.1, 0.1)], "miss": [(0, 0.1, 0.1, 0.1, 0.1)]})
-    found = localisation.pointing_game(
-        {"hit": maps, "miss": maps}, {"hit": 1, "miss": 2}, boxes, train=[]
+# The report ---------------------------------------------------------------------------------------
+
+
+def config(training=None, chosen=0.3):
+    """A model that was trained at the shares given (NIH's unless) with one threshold."""
+    return Config(
+        labels=LABELS,
+        architecture="none",
+        pooling="none",
+        image_size=32,
+        calibration=dict.fromkeys(LABELS, (1.0, 0.0)),
+        thresholds=dict.fromkeys(FINDINGS, chosen),
+        prevalence={"training": training or NIH_PREVALENCE, "nih": NIH_PREVALENCE},
+        sha256="",
     )
-    assert found is not None
-    assert found["pointing"]["mean"] == 0.5
-    assert found["controls"]["random_map"]["pointing"] == pytest.approx(0.01)
 
 
-def test_constant_control_points_where_training_boxes_lie():
-    """The control's place comes from the training films, and from no other."""
-    boxes = Boxes({"seen": [(0, 0.0, 0.0, 0.25, 0.25)], "new": [(0, 0.0, 0.0, 0.2, 0.2)]})
-    maps = {"new": np.zeros((len(LABELS), 4, 4), np.float32)}
-    hit = localisation.pointing_game(maps, {"new": 2}, boxes, train=["seen"])
-    boxes.of_film["seen"] = [(0, 0.75, 0.75, 0.25, 0.25)]
-    miss = localisation.pointing_game(maps, {"new": 2}, boxes, train=["seen"])
-    assert hit is not None
-    assert miss is not None
-    assert hit["controls"]["constant_box"]["pointing"] == 1.0
-    assert miss["controls"]["constant_box"]["pointing"] == 0.0
+def predicted(count=60, seed=0, **changed):
+    """Films with a little of everything; `changed` are columns of the table."""
+    rng = np.random.default_rng(seed)
+    table = films_of(rng, count).assign(image=[f"{i}.png" for i in range(count)], **changed)
+    targets = (rng.random((count, len(LABELS))) < 0.3).astype(np.uint8)
+    return report.Predicted(table, targets, rng.random(targets.shape))
 
 
-def test_report_holds_no_nan():
-    """Whatever is undefined is null with its reason; strict JSON takes the whole report."""
-    import json
+def measured(films, train=None, of=None):
+    """metrics.json of the films, which must be strict JSON; a warning of NumPy is an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = report.measure(films, of or config(), "patient", train, 0.5)
+    return json.loads(json.dumps(found, allow_nan=False))
 
+
+def test_report_has_every_figure():
+    """The keys that other parts and other programs read."""
+    found = measured(predicted())
+    assert set(found) == {
+        "n_images", "n_patients", "split", "prevalence", "notes", "findings",
+        "mean_auroc", "mean_auroc_ci95",
+        "mean_auroc_without_pneumonia_hernia", "mean_auroc_without_pneumonia_hernia_ci95",
+        "mean_average_precision", "mean_average_precision_ci95",
+        "mean_ece", "mean_ece_ci95", "mean_brier",
+        "accuracy_multi", "accuracy_threshold", "baselines", "reliability", "subgroups",
+    }  # fmt: skip
+    with_interval = {
+        "auroc", "average_precision", "ece", "sensitivity", "specificity", "ppv", "npv"
+    }  # fmt: skip
+    keys = {"positives", "brier", "threshold", "as_measured", *with_interval}
+    assert set(found["findings"]["Mass"]) == keys | {f"{name}_ci95" for name in with_interval}
+    for name in with_interval:
+        low, high = found["findings"]["Mass"][f"{name}_ci95"]
+        assert low <= found["findings"]["Mass"][name] <= high
+    low, high = found["mean_average_precision_ci95"]
+    assert low <= found["mean_average_precision"] <= high
+
+
+def test_undefined_figures_are_null_with_a_reason():
+    """A finding that no film carries, or every film, says so; all else is measured."""
+    films = predicted()
+    films.targets[:, :3] = 0
+    films.targets[:, 1] = 1
+    films.targets[0, 2] = 1
+    found = measured(films, (films.table, films.targets))
+    assert found["findings"]["Atelectasis"]["why"] == "no test film carries it"
+    assert found["findings"]["Cardiomegaly"]["why"] == "every test film carries it"
+    assert "too few patients" in found["findings"]["Effusion"]["why"]
+    for label in ("Atelectasis", "Cardiomegaly"):
+        for name in ("auroc", "average_precision", "ece", "brier", "ppv", "npv"):
+            assert found["findings"][label][name] is None
+        assert found["reliability"][label] == []
+    assert found["findings"]["Effusion"]["auroc"] == metrics.auroc(
+        films.targets[:, 2], films.probabilities[:, 2]
+    )
+    assert found["findings"]["Effusion"]["auroc_ci95"] is None
+    assert found["findings"][NO_FINDING]["why"] == "it is never flagged"
+    assert found["notes"][0] == ("No film carries Atelectasis: no figure compares films with it.")
+    assert found["notes"][1] == (
+        "Every film carries Cardiomegaly: no figure compares films without it."
+    )
+
+
+def test_films_without_any_finding_are_measured():
+    """Specificity and constant answers stand; a sentence says why there is not more."""
+    films = predicted()
+    films.targets[:, :-1] = 0
+    films.targets[:, -1] = 1
+    found = measured(films)
+    assert found["mean_auroc"] is None
+    assert found["findings"]["Mass"]["specificity"] is not None
+    assert found["baselines"]["always_no_finding"] == 1.0
+    assert "No film carries a finding, so only specificity could be measured." in found["notes"]
+
+
+@pytest.mark.parametrize("count", [1, 6])
+def test_single_patient_is_measured(count):
+    """One patient, one film or several: no interval pretends to know of others."""
+    found = measured(predicted(count, patient=7))
+    assert found["n_patients"] == 1
+    assert any("All films are of one patient" in note for note in found["notes"])
+    assert found["mean_auroc_ci95"] is None
+    assert found["baselines"]["metadata_only_mean_auroc"] is None
+
+
+def test_no_film_is_refused_in_one_sentence():
+    """Nothing can be said of nothing."""
+    films = predicted()
+    empty = report.Predicted(films.table[:0], films.targets[:0], films.probabilities[:0])
+    with pytest.raises(ValueError, match=r"^No film is left to be measured\.$"):
+        report.measure(empty, config(), "patient", None, 0.5)
+
+
+def test_baseline_without_training_films_says_how():
+    """On foreign data the baseline is cross-validated, and a note says so."""
+    films = predicted(200)
+    note = "cross-validation"
+    assert any(note in sentence for sentence in measured(films)["notes"])
+    trained = measured(films, (films.table, films.targets))
+    assert not any(note in sentence for sentence in trained["notes"])
+
+
+def test_figures_are_at_the_stated_prevalence():
+    """Of a calibrated model at another prevalence: calibrated, and PPV as films drawn there."""
     rng = np.random.default_rng(0)
-    table = pd.DataFrame(
-        {
-            "patient": np.arange(30) // 2,
-            "sex": rng.choice(["M", "F"], 30),
-            "view": rng.choice(["PA", "AP"], 30),
-            "age": rng.random(30) * 80,
-        }
-    )
-    targets = np.zeros((30, len(LABELS)), np.uint8)
-    targets[:12, 0] = 1
-    targets[:, 1] = 1
-    films = report.Predicted(table, targets, rng.random(targets.shape))
-    chosen = thresholds.youden(films.targets, films.probabilities)
-    measured = report.measure(films, films, table, targets, chosen, "patient")
-    json.dumps(measured, allow_nan=False)
-    assert measured["findings"]["Cardiomegaly"]["why"] == "every test film carries it"
-    assert measured["findings"]["Atelectasis"]["auroc"] == metrics.auroc(
-        targets[:, 0], films.probabilities[:, 0]
-    )
+
+    def films(share, count):
+        target = (rng.random(count) < share).astype(float)
+        logit = rng.normal(2 * target - 1, 2**0.5)  # log likelihood ratio of two such normals
+        return target, 1 / (1 + np.exp(-logit - np.log(share / (1 - share))))
+
+    training = dict(NIH_PREVALENCE) | {"Pneumonia": 0.25}
+    k, share = LABELS.index("Pneumonia"), NIH_PREVALENCE["Pneumonia"]
+    enriched = predicted(6_000)
+    enriched.targets[:, k], enriched.probabilities[:, k] = films(0.25, 6_000)
+    found = measured(enriched, (enriched.table, enriched.targets), config(training))
+    pneumonia = found["findings"]["Pneumonia"]
+    assert pneumonia["as_measured"]["share"] == pytest.approx(0.25, abs=0.02)
+    assert pneumonia["as_measured"]["ece"] < 0.02
+    assert pneumonia["ece"] < 0.003
+    target, probability = films(share, 400_000)
+    odds = (0.3 / 0.7) * share / (1 - share) / (0.25 / 0.75)
+    point = metrics.operating_point(target, probability, odds / (1 + odds))
+    assert pneumonia["ppv"] == pytest.approx(point["ppv"], abs=0.01)
+    assert pneumonia["npv"] == pytest.approx(point["npv"], abs=0.001)
+    assert pneumonia["brier"] == pytest.approx(metrics.brier(target, probability), abs=0.001)
+    low, high = pneumonia["ppv_ci95"]
+    assert low < point["ppv"] < high
+
+
+def test_flawless_flags_on_few_films_do_not_promise_a_ppv_of_one():
+    """Without a false flag, the PPV at NIH's prevalence still allows for one unseen."""
+    films = predicted(60)
+    k = LABELS.index("Hernia")
+    films.probabilities[:, k] = np.where(films.targets[:, k] == 1, 0.9, 0.1)
+    hernia = measured(films)["findings"]["Hernia"]
+    assert hernia["ppv"] == 1.0
+    low, high = hernia["ppv_ci95"]
+    assert low < 0.1  # one in 500 films: a specificity of 0.9 would flag fifty others
+    assert high == 1.0

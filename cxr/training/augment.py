@@ -1,7 +1,7 @@
 """Augmentation of a whole batch in one step, on the device that the batch lies on.
 
-Rotation, scale, shift and shear by one grid_sample, then contrast and brightness. No flips: on a
-chest film left and right differ.
+Rotation, scale, shift and shear by one grid_sample, then sharpness and noise, contrast and
+brightness, and the marks that JPEG leaves. No flips: on a chest film left and right differ.
 """
 
 from typing import ClassVar
@@ -24,10 +24,13 @@ class TensorBoxMap(TensorImageBW):
 
 
 class AugmentFilms(RandTransform):
-    """Draws one random affine map and one change of grey for each film of a batch.
+    """Draws one random affine map and one change of grey and of grain for each film of a batch.
 
     The box maps of the batch move with their films. degrees, scale, shift (share of the side),
-    shear and grey are the largest changes either way.
+    shear, grey and sharpness are the largest changes either way; noise is the largest standard
+    deviation; quality is the lowest of JPEG (1 to 100), which half of the films go through. The
+    last three stand for the web's copies of a film, at other sizes and compressions: without them
+    a net leans on grain that another copy does not have.
     """
 
     order = 20  # behind IntToFloatTensor
@@ -40,10 +43,13 @@ class AugmentFilms(RandTransform):
         shift: float = 0.06,
         shear: float = 0.05,
         grey: float = 0.25,
+        sharpness: float = 1.0,
+        noise: float = 0.02,
+        quality: float = 30.0,
     ):
         super().__init__(p=1.0)
         self.degrees, self.scale, self.shift, self.shear = degrees, scale, shift, shear
-        self.grey = grey
+        self.grey, self.sharpness, self.noise, self.quality = grey, sharpness, noise, quality
 
     def before_call(self, b, split_idx: int) -> None:
         """Draws the state for the batch, once for films and box maps."""
@@ -63,18 +69,27 @@ class AugmentFilms(RandTransform):
         ]
         self.theta = torch.stack(rows, 1)
         self.contrast, self.brightness = 1 + draw(self.grey), draw(self.grey / 2)
+        self.blur, self.grain = draw(self.sharpness), draw(self.noise).abs()
+        # As many are drawn above 100, which leaves a film as it is, as below.
+        self.qualities = 100 + draw(100 - self.quality)
 
     def encodes(self, films: TensorFilm):
-        moved = self._move(films.as_subclass(torch.Tensor))
+        moved = self._regrain(self._move(films.as_subclass(torch.Tensor)))
         contrast, brightness = (v[:, None, None, None] for v in (self.contrast, self.brightness))
         # Contrast turns about the middle grey: (x - 0.5) * contrast + 0.5 + brightness.
         grey = moved.mul_(contrast).add_(0.5 - 0.5 * contrast + brightness).clamp_(0, 1)
-        return TensorFilm(grey)
+        return TensorFilm(compress(grey, self.qualities).clamp_(0, 1))
 
     def encodes(self, maps: TensorBoxMap):  # type: ignore[no-redef]  # noqa: F811
         if not maps.any():
             return maps
         return TensorBoxMap(self._move(maps.as_subclass(torch.Tensor)))
+
+    def _regrain(self, films: torch.Tensor) -> torch.Tensor:
+        """Towards the 3x3 mean (blur) or away from it (sharpness), then noise."""
+        blur, grain = (v[:, None, None, None] for v in (self.blur, self.grain))
+        mean = F.avg_pool2d(films, 3, stride=1, padding=1, count_include_pad=False)
+        return torch.lerp(films, mean, blur).add_(torch.randn_like(films) * grain)
 
     def _move(self, pictures: torch.Tensor) -> torch.Tensor:
         grid = _affine_grid(self.theta, pictures.shape[-2], pictures.shape[-1])
@@ -83,12 +98,62 @@ class AugmentFilms(RandTransform):
         )
 
 
+# The luminance table of the JPEG standard (ITU-T T.81, Annex K.1), for grey levels 0..255.
+_QUANTA = torch.tensor(
+    [
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
+    ],
+    dtype=torch.float32,
+)
+_BLOCK = 8
+_LEVEL = 128 / 255  # taken off before, added after
+
+
+def compress(films: torch.Tensor, qualities: torch.Tensor) -> torch.Tensor:
+    """What JPEG leaves of films [N, 1, S, S], 0..1, at a quality each [N]; from 100 on, all.
+
+    The lossy step alone: cosines of 8x8 blocks are rounded to the standard's steps, scaled by the
+    quality as libjpeg does. A border that fills no block stays as it is.
+    """
+    lossy = (qualities < 100).nonzero()[:, 0]
+    side = films.shape[-1] // _BLOCK * _BLOCK
+    if not len(lossy) or not side:
+        return films
+    blocks = films[lossy, 0, :side, :side].reshape(len(lossy), side // 8, 8, side // 8, 8)
+    quality = qualities[lossy].clamp(1, 99)
+    scale = torch.where(quality < 50, 50 / quality, 2 - quality / 50)
+    steps = (_QUANTA.to(films.device) * scale[:, None, None] / 255).clamp_min(1 / 255)
+    cosines = _cosines(films.device)
+    turned = torch.einsum("ui,nxiyj,vj->nxuyv", cosines, blocks - _LEVEL, cosines)
+    steps = steps[:, None, :, None]
+    rounded = (turned / steps).round_() * steps
+    back = torch.einsum("ui,nxuyv,vj->nxiyj", cosines, rounded, cosines) + _LEVEL
+    films = films.clone()
+    films[lossy, 0, :side, :side] = back.reshape(len(lossy), side, side)
+    return films
+
+
+def _cosines(device: torch.device) -> torch.Tensor:
+    """The orthonormal cosine transform of 8 values, [8, 8]."""
+    at = torch.arange(_BLOCK, device=device, dtype=torch.float32)
+    waves = torch.cos(torch.pi / _BLOCK * (at + 0.5) * at[:, None]) * (2 / _BLOCK) ** 0.5
+    waves[0] *= 0.5**0.5
+    return waves
+
+
 class MixFilms(RandTransform):
     """Mixup: half of the batches are laid over themselves in another order, in random shares.
 
     Targets mix in the same shares; as their loss is linear in them, that is the mixup of Zhang et
-    al. (2018). Box maps mix too, but each box counts in full whatever its share, since the loss
-    takes it as a distribution. Mixup keeps a small training set from being learned by heart.
+    al. (2018). Box maps mix too, so that a box counts by its film's share. Mixup keeps a small
+    training set from being learned by heart.
     """
 
     order = 30  # behind AugmentFilms

@@ -34,18 +34,27 @@ class Boxes:
 
 
 def read(path: str | Path) -> Boxes:
-    """Reads BBox_List_2017.csv: film, finding, x, y, w, h in pixels of the 1024x1024 films.
+    """Reads BBox_List_2017.csv. Raises DataError and LabelError as `parse` does."""
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"The box file {str(path)!r} cannot be read.") from error
+    return parse(content, str(path))
 
-    Raises DataError when the file is not such a list, LabelError on an unknown finding.
+
+def parse(content: bytes, name: str = "BBox_List_2017.csv") -> Boxes:
+    """Reads the list's bytes: film, finding, x, y, w, h in pixels of the 1024x1024 films.
+
+    Raises DataError when they are not such a list, LabelError on an unknown finding.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"The box file {str(path)!r} cannot be read.") from error
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"The box file {name!r} cannot be read.") from error
     header = text.split("\n", 1)[0].strip().split(",")
     if header[:2] != [IMAGE, "Finding Label"]:
         raise DataError(
-            f"{str(path)!r} is not the release's list of boxes: its first line should name "
+            f"{name!r} is not the release's list of boxes: its first line should name "
             f"{IMAGE!r} and 'Finding Label'."
         )
     # The header spells "Bbox [x,y,w,h]" over four columns: columns are taken by place.
@@ -58,9 +67,9 @@ def read(path: str | Path) -> Boxes:
         try:
             x, y, w, h = (float(v) / ORIGINAL_SIDE for v in (row.x, row.y, row.w, row.h))
         except ValueError as error:
-            raise DataError(f"Row {number} of {str(path)!r} has a box without numbers.") from error
+            raise DataError(f"Row {number} of {name!r} has a box without numbers.") from error
         if not (w > 0 and h > 0 and 0 <= x < 1 and 0 <= y < 1):
-            raise DataError(f"Row {number} of {str(path)!r} has a box that lies off the film.")
+            raise DataError(f"Row {number} of {name!r} has a box that lies off the film.")
         of_film.setdefault(str(row.f), []).append((cxr_labels.index(label), x, y, w, h))
     return Boxes(of_film)
 

@@ -2,7 +2,6 @@
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,47 +19,24 @@ from fastai.data.transforms import IndexSplitter, IntToFloatTensor
 from fastai.learner import Learner, Metric
 from fastai.losses import BCEWithLogitsLossFlat
 from fastai.torch_core import TensorMultiCategory, set_seed
+from fastai.vision.augment import RandTransform, aug_transforms
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from cxr.training.augment import AugmentFilms, MixFilms, TensorBoxMap, TensorFilm
-from cxr.training.boxes import GRID, Boxes
+from cxr.training.boxes import GRID
 from cxr.training.evaluation.metrics import mean_auroc
+from cxr.training.films import Films
 from cxr.training.net import EvidenceNet
-from cxr.training.pixels import PixelCache
+from cxr.training.settings import ARTICLE
 from cxr_labels import LABELS
 
 HISTORY = "history.csv"
 BODY_RATE = 0.2  # the body learns at a fifth of the head's rate
 
 
-@dataclass(frozen=True)
-class Films:
-    """What training needs of N films, in one order.
-
-    cache: their pixels. targets: uint8 [N, 15]. names: their file names. boxes: where findings
-    lie on some of them.
-    """
-
-    cache: PixelCache
-    targets: np.ndarray
-    names: list[str]
-    boxes: Boxes
-
-    def batch(self, rows: Sequence[int]) -> tuple[TensorFilm, TensorMultiCategory, TensorBoxMap]:
-        """Films uint8 [B, 1, S, S], targets [B, 15], box maps uint8 [B, 15, 32, 32]."""
-        pixels = np.stack([self.cache.film(i) for i in rows])[:, None]
-        box_maps = np.zeros((len(rows), len(LABELS), GRID, GRID), np.uint8)
-        for place, i in enumerate(rows):
-            if self.names[i] in self.boxes.of_film:
-                box_maps[place] = self.boxes.map_of(self.names[i])
-        return (
-            TensorFilm(torch.from_numpy(pixels)),
-            TensorMultiCategory(torch.from_numpy(self.targets[list(rows)]).float()),
-            TensorBoxMap(torch.from_numpy(box_maps)),
-        )
-
-
-def make_dls(films: Films, train: np.ndarray, valid: np.ndarray, batch_size: int) -> DataLoaders:
+def make_dls(
+    films: Films, train: np.ndarray, valid: np.ndarray, batch_size: int, recipe: str = "default"
+) -> DataLoaders:
     """fastai loaders over the cached films. train, valid: indices of films.
 
     A batch is (films [B, 1, S, S] 0..1, targets [B, 15], box maps [B, 15, 32, 32] 0..1).
@@ -77,9 +53,30 @@ def make_dls(films: Films, train: np.ndarray, valid: np.ndarray, batch_size: int
         dl_type=_cached_dl(films),
         n_inp=1,
         splitter=IndexSplitter(np.arange(len(train), len(rows))),
-        batch_tfms=[IntToFloatTensor(), AugmentFilms(), MixFilms()],
+        batch_tfms=[IntToFloatTensor(), *_augmentation(recipe)],
     )
     return block.dataloaders(rows, bs=batch_size, num_workers=0)
+
+
+def _augmentation(recipe: str) -> list[RandTransform]:
+    """This project's own, or fastai's defaults, flips and all, as the 2021 article used them."""
+    return aug_transforms() if recipe == ARTICLE else [AugmentFilms(), MixFilms()]
+
+
+def _batch(
+    films: Films, rows: Sequence[int]
+) -> tuple[TensorFilm, TensorMultiCategory, TensorBoxMap]:
+    """Films uint8 [B, 1, S, S], targets [B, 15], box maps uint8 [B, 15, 32, 32]."""
+    pixels = np.stack([films.cache.film(i) for i in rows])[:, None]
+    box_maps = np.zeros((len(rows), len(LABELS), GRID, GRID), np.uint8)
+    for place, i in enumerate(rows):
+        if films.names[i] in films.boxes.of_film:
+            box_maps[place] = films.boxes.map_of(films.names[i])
+    return (
+        TensorFilm(torch.from_numpy(pixels)),
+        TensorMultiCategory(torch.from_numpy(films.targets[list(rows)]).float()),
+        TensorBoxMap(torch.from_numpy(box_maps)),
+    )
 
 
 def _cached_dl(films: Films) -> type[TfmdDL]:
@@ -93,7 +90,7 @@ def _cached_dl(films: Films) -> type[TfmdDL]:
             return int(self.dataset.items[s or 0])
 
         def create_batch(self, b):
-            return films.batch(b)
+            return _batch(films, b)
 
         def retain(self, res, b):
             return res  # the types are right already
@@ -131,9 +128,11 @@ class BoxTeacher(Callback):
 def box_loss(evidence: torch.Tensor, box_maps: torch.Tensor) -> torch.Tensor:
     """Cross-entropy between softmax(map) and box, mean over the boxes; 0 when there are none.
 
-    evidence: [B, K, h, w]. box_maps: [B, K, g, g], cover of each cell, all 0 where no box is.
+    evidence: [B, K, h, w]. box_maps: [B, K, g, g], cover of each cell, all 0 where no box is. A box
+    weighs as much as the cell that it covers most: 1, or its film's share where films were mixed.
     """
-    boxed = box_maps.flatten(2).sum(-1) > 0
+    share = box_maps.flatten(2).amax(-1)
+    boxed = share > 0
     if not boxed.any():
         return evidence.sum() * 0.0
     cover = F.adaptive_avg_pool2d(box_maps[boxed][None], (evidence.shape[-2], evidence.shape[-1]))[
@@ -141,7 +140,7 @@ def box_loss(evidence: torch.Tensor, box_maps: torch.Tensor) -> torch.Tensor:
     ].flatten(1)
     wanted = cover / cover.sum(-1, keepdim=True)
     log_map = evidence[boxed].flatten(1).float().log_softmax(-1)
-    return -(wanted * log_map).sum(-1).mean()
+    return -((wanted * log_map).sum(-1) * share[boxed]).sum() / share[boxed].sum()
 
 
 class WeightAverage(Callback):
@@ -258,7 +257,7 @@ def fit(learn: Learner, epochs: int, freeze_epochs: int, rate: float) -> pd.Data
     On a CPU the early half of the body stays frozen: that doubles the speed, and its edges and
     textures change least.
     """
-    parts = []
+    parts = [pd.DataFrame()]
     if freeze_epochs:
         learn.freeze()
         parts.append(_fit_phase(learn, "frozen", freeze_epochs, rate))

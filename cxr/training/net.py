@@ -5,7 +5,7 @@ the reader sees on the film is what the score is made of.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -113,6 +113,28 @@ def load(folder: str | Path) -> EvidenceNet:
     net = EvidenceNet(config["architecture"], pretrained=False)
     net.load_state_dict(load_file(folder / model_folder.SAFETENSORS))
     return net.eval()
+
+
+def average(folders: Sequence[str | Path]) -> EvidenceNet:
+    """The network whose weights are the mean of those of several model folders.
+
+    Networks that were fine-tuned from one start lie in one valley of the loss, and their mean is
+    about as good as their ensemble (Wortsman et al., "Model soups", 2022).
+    Raises ValueError when the folders are not of one architecture, OSError when one has no weights.
+    """
+    nets = [load(folder) for folder in folders]
+    if len({net.architecture for net in nets}) > 1:
+        raise ValueError("Only networks of one architecture can be averaged; check --start.")
+    states = [net.state_dict() for net in nets]
+    nets[0].load_state_dict(
+        {
+            name: torch.stack([state[name] for state in states]).mean(0)
+            if value.is_floating_point()
+            else value
+            for name, value in states[0].items()
+        }
+    )
+    return nets[0].train()
 
 
 def _make_body(architecture: str, pretrained: bool) -> tuple[Any, float, float]:

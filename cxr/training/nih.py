@@ -10,7 +10,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -113,6 +113,7 @@ class NihData:
     source: where the films lie.
     report: what was left out, and why.
     test_list: film names of NIH's own test_list.txt, where it lies in the data.
+    box_list: the bytes of NIH's BBox_List_2017.csv, where it lies in the data.
     """
 
     table: pd.DataFrame
@@ -120,6 +121,7 @@ class NihData:
     source: FilmSource
     report: Report
     test_list: frozenset[str] = frozenset()
+    box_list: bytes | None = None
 
     def keep(self, readable: np.ndarray) -> "NihData":
         """The same data without the films where `readable` (bool [N]) is false.
@@ -135,7 +137,7 @@ class NihData:
             }
         )
         table = self.table[readable].reset_index(drop=True)
-        return NihData(table, self.targets[readable], self.source, report, self.test_list)
+        return replace(self, table=table, targets=self.targets[readable], report=report)
 
 
 def load(data: str | Path) -> NihData:
@@ -184,7 +186,7 @@ def load(data: str | Path) -> NihData:
     )
     places = {name: films[name] for name in table.image}
     source = FilmSource(places, None if data.is_dir() else str(data))
-    return NihData(table, targets, source, report, _read_test_list(files))
+    return NihData(table, targets, source, report, _read_test_list(files), _read_box_list(files))
 
 
 @dataclass(frozen=True)
@@ -346,3 +348,8 @@ def _read_test_list(files: _Files) -> frozenset[str]:
     for path in files.named(r"test_list(_NIH)?\.txt"):
         names.update(files.read(path).decode("utf-8-sig", "replace").split())
     return frozenset(names)
+
+
+def _read_box_list(files: _Files) -> bytes | None:
+    found = files.named(r"BBox_List_2017.*\.csv")
+    return files.read(found[0]) if found else None

@@ -2,27 +2,45 @@
 
 import subprocess
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from cxr import atomic, model_folder
+from cxr.prevalence import TRAINING
+from cxr.radiograph import Radiograph
 from cxr.serving.predictor import Predictor
-from cxr.training import boxes, export, figures, learner, model_card, nih, pixels, splits
-from cxr.training.evaluation import baselines, localisation, report, thresholds
+from cxr.training import (
+    boxes,
+    export,
+    figures,
+    fit_screening,
+    learner,
+    model_card,
+    nih,
+    pixels,
+    splits,
+)
+from cxr.training.evaluation import (
+    answers,
+    box_rule,
+    calibration,
+    measuring,
+    summary,
+    thresholds,
+)
 from cxr.training.export import ExportError  # noqa: F401 (raised by train)
-from cxr.training.learner import Films
-from cxr.training.net import POOLING, EvidenceNet
-from cxr.training.settings import Settings
+from cxr.training.films import Films
+from cxr.training.net import POOLING, EvidenceNet, average
+from cxr.training.settings import ARTICLE, Settings
 from cxr_labels import LABELS, NIH_PREVALENCE
 
 BOX_WEIGHT = 0.3  # of the box loss beside the label loss
 FINDER_STEPS = 50
-_BATCH = 32  # films at once through the exported network
 _PARITY_FILMS = 16  # real films on which ONNX and PyTorch must agree
 
 
@@ -36,8 +54,9 @@ def train(settings: Settings) -> dict[str, Any]:
     folder = settings.output
     _check_output(folder)
     learner.seed_everything(settings.seed)
-    net = EvidenceNet(settings.arch)  # first: a wrong name should not cost a decoding
+    net = _make_net(settings)  # first: a wrong name should not cost a decoding
     data, films, split = _load(settings)
+    _check_start(settings.start, data, split)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / model_folder.CONFIG).unlink(missing_ok=True)  # an older run's: half of each is none
     splits.write(folder / model_folder.SPLITS, data, split)
@@ -45,7 +64,9 @@ def train(settings: Settings) -> dict[str, Any]:
     films, box_sentence = _choose_boxes(settings, films, split)
 
     train_rows, valid_rows, test_rows = (np.flatnonzero(split == name) for name in splits.NAMES)
-    speed = _fit(settings, net, films, train_rows, valid_rows)
+    schedule = _schedule(settings)
+    if settings.epochs or settings.freeze_epochs:
+        schedule |= _fit(settings, net, films, train_rows, valid_rows)
 
     print("Exporting: ONNX, safetensors, fastai ...")
     export.export(net, settings.image_size, folder, films.cache.films(valid_rows[:_PARITY_FILMS]))
@@ -56,22 +77,81 @@ def train(settings: Settings) -> dict[str, Any]:
         "train_films": len(train_rows),
         "valid_films": len(valid_rows),
         "split": _split_name(settings.split),
-        "seed": settings.seed,
-        "epochs": settings.epochs,
-        "freeze_epochs": settings.freeze_epochs,
         "boxes": box_sentence,
         "commit": _commit(),
-        **speed,
+        **schedule,
     }
-    config = _first_config(settings, data.targets[train_rows], training)
-    config, metrics = _measure(settings, config, data, films, train_rows, valid_rows, test_rows)
-    metrics["films_of_trained_patients"] = splits.shared_films(data, split, splits.TEST)
-    model_folder.write_json(folder / model_folder.METRICS, metrics)
-    figures.aurocs(metrics["findings"], folder / model_folder.FIGURES / "auroc.png")
+    predictor = Predictor(folder, _first_config(settings, data.targets[train_rows], training))
+    config = _choose(settings, predictor, data, films, train_rows, valid_rows)
+    asked = measuring.Asked(
+        data,
+        test_rows,
+        _reader(films),
+        films.boxes,
+        train_rows,
+        _seen(data, split),
+        settings.data.name,
+        [],
+    )
+    metrics = measuring.measure(Predictor(folder, config), asked, folder)
+    config = replace(config, metrics=_headline(metrics))
     atomic.write_text(folder / model_folder.CARD, model_card.render(config, metrics))
     model_folder.write_config(folder, config)  # last: with it the folder counts as complete
-    print(summary(folder, metrics, time.monotonic() - start))
+    print(summary.table(metrics))
+    print(_ending(folder, time.monotonic() - start))
     return metrics
+
+
+def _make_net(settings: Settings) -> EvidenceNet:
+    """The network before training. Raises ValueError or OSError in one sentence."""
+    if not settings.start:
+        return EvidenceNet(settings.arch)
+    for folder in settings.start:
+        model_folder.load(folder)
+    net = average(settings.start)
+    if net.architecture != settings.arch:
+        raise ValueError(
+            f"--start names a network with the body {net.architecture!r}; give that by --arch."
+        )
+    return net
+
+
+def _schedule(settings: Settings) -> dict[str, Any]:
+    """How the weights came about: this run's part, and under "start" that of the runs before it.
+
+    A run that only measures another's network tells how that one was trained.
+    """
+    before = [_schedule_of(model_folder.load(folder)) for folder in settings.start]
+    if len(before) == 1 and not settings.epochs and not settings.freeze_epochs:
+        return before[0]
+    return {
+        "recipe": settings.recipe,
+        "seed": settings.seed,
+        "freeze_epochs": settings.freeze_epochs,
+        "epochs": settings.epochs,
+        "image_size": settings.image_size,
+        "start": before,
+    }
+
+
+def _schedule_of(config: model_folder.Config) -> dict[str, Any]:
+    kept = ("recipe", "seed", "freeze_epochs", "epochs", "learning_rate", "device", "start")
+    known = {name: config.training[name] for name in kept if name in config.training}
+    return {"image_size": config.image_size, "start": [], **known}
+
+
+def _check_start(folders: Iterable[Path], data: nih.NihData, split: np.ndarray) -> None:
+    """Raises DataError where the networks to start from saw patients that are held out here."""
+    held_out = data.table.patient[split != splits.TRAIN]
+    for folder in folders:
+        seen = splits.read(folder / model_folder.SPLITS)
+        shared = held_out.isin(seen.patient[seen.split == splits.TRAIN]).sum()
+        if shared:
+            raise nih.DataError(
+                f"{shared:,} of the films held out here are of patients that the model in "
+                f"{str(folder)!r} was trained on; take its split: "
+                f"--split {folder / model_folder.SPLITS}."
+            )
 
 
 def prevalence(targets: np.ndarray) -> np.ndarray:
@@ -83,48 +163,15 @@ def prevalence(targets: np.ndarray) -> np.ndarray:
     return (targets.sum(0) + 0.5) / (len(targets) + 1)
 
 
-def summary(folder: Path, metrics: dict[str, Any], seconds: float) -> str:
-    """One screen of results."""
-
-    def share(value: float | None) -> str:
-        return "   -  " if value is None else f"{value:6.3f}"
-
-    lines = [
-        "",
-        f"Test: {metrics['n_images']:,} films of {metrics['n_patients']:,} patients, "
-        f"{metrics.get('films_of_trained_patients', 0):,} films of patients that training saw",
-        f"{'finding':<20} {'films':>6} {'AUROC':>6}   95 % interval  sens.  spec.",
-    ]
-    for label, found in metrics["findings"].items():
-        interval = found["auroc_ci95"]
-        span = f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else "-"
-        lines.append(
-            f"{label:<20} {found['positives']:>6} {share(found['auroc'])}  {span:>15} "
-            f"{share(found['sensitivity'])} {share(found['specificity'])}"
-        )
-    floor = metrics["baselines"]
-    low, high = metrics["mean_auroc_ci95"] or (float("nan"),) * 2
-    lines += [
-        "",
-        f"mean AUROC of the 14 findings  {share(metrics['mean_auroc'])}  ({low:.3f} to {high:.3f});"
-        f" from sex, age and view alone {share(floor['metadata_only_mean_auroc']).strip()}",
-        f"accuracy over 15 labels        {share(metrics['accuracy_multi'])}; predicting nothing "
-        f'{floor["predict_nothing"]:.3f}, always "No Finding" {floor["always_no_finding"]:.3f}',
-    ]
-    if "localisation" in metrics:
-        pointing = metrics["localisation"]["pointing"]
-        control = metrics["localisation"]["controls"]["constant_box"]["pointing"]
-        lines.append(
-            f"map points into the box        {share(pointing['mean'])} of {pointing['boxes']} "
-            f"boxes; a constant place {control:.3f}"
-        )
-    lines += [
-        "",
-        f"Model folder: {folder} ({seconds / 60:.0f} minutes)",
-        f"Try it:       python app.py --model {folder}",
-        model_folder.NOT_FOR_CLINICAL_USE,
-    ]
-    return "\n".join(lines)
+def _ending(folder: Path, seconds: float) -> str:
+    return "\n".join(
+        [
+            "",
+            f"Model folder: {folder} ({seconds / 60:.0f} minutes)",
+            f"Try it:       python app.py --model {folder}",
+            model_folder.NOT_FOR_CLINICAL_USE,
+        ]
+    )
 
 
 def _check_output(folder: Path) -> None:
@@ -164,6 +211,8 @@ def _choose_boxes(settings: Settings, films: Films, split: np.ndarray) -> tuple[
     """The films with the boxes that training may use, and a sentence on it for the card."""
     if not settings.boxes:
         return films, "No boxes were used."
+    if settings.recipe == ARTICLE:
+        return films, "The maps were not taught with boxes: the article's way has none."
     in_training = {films.names[i] for i in np.flatnonzero(split == splits.TRAIN)}
     boxed = films.boxes.films_known(in_training)
     if not boxed:
@@ -184,10 +233,12 @@ def _fit(
 ) -> dict[str, Any]:
     """Trains the net in place and draws the run's figures; returns rate and speed."""
     drawn = settings.output / model_folder.FIGURES
-    net.start_from(prevalence(films.targets[train]))
-    dls = learner.make_dls(films, train, valid, learner.batch_size())
+    if not settings.start:
+        net.start_from(prevalence(films.targets[train]))
+    dls = learner.make_dls(films, train, valid, learner.batch_size(), settings.recipe)
     figures.batch(dls, drawn / figures.BATCH)
-    learn = learner.make_learner(dls, net, BOX_WEIGHT, settings.output)
+    box_weight = 0.0 if settings.recipe == ARTICLE else BOX_WEIGHT
+    learn = learner.make_learner(dls, net, box_weight, settings.output)
     rate = settings.lr
     if rate is None:
         rate, tried = learner.find_rate(learn, FINDER_STEPS)
@@ -225,86 +276,66 @@ def _first_config(
     )
 
 
-def _measure(
+def _choose(
     settings: Settings,
-    config: model_folder.Config,
+    predictor: Predictor,
     data: nih.NihData,
     films: Films,
     train: np.ndarray,
     valid: np.ndarray,
-    test: np.ndarray,
-) -> tuple[model_folder.Config, dict[str, Any]]:
-    """Chooses thresholds on validation, then looks at the test films, once.
-
-    What is measured is the exported ONNX file, as it will be served.
-    """
-    predictor = Predictor(settings.output, config)
-    held = {}
-    for name, rows in (("validation", valid), ("test", test)):
-        logits, evidence = _run(predictor, films, rows, f"Measuring {name} films")
-        probabilities = config.probabilities(logits, "training")
-        held[name] = report.Predicted(data.table.iloc[rows], data.targets[rows], probabilities)
-    chosen = thresholds.youden(held["validation"].targets, held["validation"].probabilities)
+) -> model_folder.Config:
+    """The config with all that is chosen on the validation films, of the exported ONNX file."""
+    boxed = {int(i) for i in valid if films.names[i] in films.boxes.of_film}
+    found = answers.collect(predictor, _reader(films), valid, boxed, "Choosing by validation films")
+    targets, patients = data.targets[valid], data.table.patient.to_numpy()[valid]
+    config = predictor.config
+    calibrated = calibration.fit(found.logits, targets, patients, config.shares(TRAINING))
+    config = replace(config, calibration=calibrated)
+    probabilities = config.probabilities(found.logits, TRAINING)
+    chosen = thresholds.choose(settings.thresholds, targets, probabilities)
     # What was never trained on says nothing: it is never flagged.
     trained = {label for label, n in zip(LABELS, data.targets[train].sum(0), strict=True) if n}
     chosen = {label: threshold for label, threshold in chosen.items() if label in trained}
-    _draw_accuracy(held["validation"], settings.output)
-    metrics = report.measure(
-        held["test"],
-        held["validation"],
-        data.table.iloc[train],
-        data.targets[train],
-        chosen,
-        _split_name(settings.split),
+    return replace(
+        config,
+        thresholds=chosen,
+        threshold_rule=settings.thresholds,
+        accuracy_threshold=thresholds.accuracy_curve(targets, probabilities)[2],
+        operating_points=thresholds.operating_points(targets, probabilities, chosen, patients),
+        box_rule=box_rule.tune(
+            {films.names[i]: maps for i, maps in found.evidence.items()},
+            films.boxes,
+            [films.names[i] for i in train],
+        ),
+        screening=fit_screening.write(
+            settings.output,
+            predictor.run,
+            films.cache.films,
+            data.table.patient.to_numpy(),
+            train,
+            valid,
+        ),
     )
-    _write_predictions(settings.output / model_folder.PREDICTIONS, held["test"])
-    patients = dict(zip(data.table.image, data.table.patient.tolist(), strict=True))
-    seen = [films.names[i] for i in train]
-    found = localisation.pointing_game(evidence, patients, films.boxes, seen)
-    if found:
-        metrics["localisation"] = found
-    headline = {
-        name: metrics[name]
-        for name in ("mean_auroc", "mean_auroc_ci95", "mean_auroc_without_pneumonia_hernia")
-    }
-    if found:
-        headline["pointing"] = found["pointing"]["mean"]
-    return replace(config, thresholds=chosen, metrics=headline), metrics
 
 
-def _run(
-    predictor: Predictor, films: Films, rows: np.ndarray, title: str
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Logits [n, 15] of the films at `rows`, and the evidence maps of those that have a box."""
-    logits = []
-    evidence: dict[str, np.ndarray] = {}
-    for start in tqdm(range(0, len(rows), _BATCH), desc=title, unit="batch"):
-        part = rows[start : start + _BATCH]
-        outputs = predictor.run(films.cache.films(part))
-        logits.append(outputs.logits)
-        for i, maps in zip(part, outputs.evidence, strict=True):
-            if films.names[i] in films.boxes.of_film:
-                evidence[films.names[i]] = maps
-    return np.concatenate(logits), evidence
+def _reader(films: Films) -> Callable[[int], Radiograph]:
+    """Row -> film as the cache holds it."""
+    return lambda row: Radiograph(films.cache.film(row), {})
 
 
-def _write_predictions(path: Path, test: report.Predicted) -> None:
-    """predictions.csv: film, patient, and the test films' probabilities at training prevalence."""
-    table = pd.DataFrame(test.probabilities, columns=list(LABELS)).round(6)
-    table.insert(0, "patient", test.table.patient.to_numpy())
-    table.insert(0, "image_index", test.table.image.to_numpy())
-    with atomic.replacing(path) as part:
-        table.to_csv(part, index=False)
+def _seen(data: nih.NihData, split: np.ndarray) -> pd.DataFrame:
+    """What splits.csv says, film by film."""
+    table = data.table[["image", "patient"]].rename(columns={"image": "image_index"})
+    return table.assign(split=split)
 
 
-def _draw_accuracy(valid: report.Predicted, folder: Path) -> None:
-    curve, accuracies, best = thresholds.accuracy_curve(valid.targets, valid.probabilities)
-    constants = {
-        "predicting nothing": baselines.predict_nothing(valid.targets),
-        'always "No Finding"': baselines.always_no_finding(valid.targets),
-    }
-    path = folder / model_folder.FIGURES / "accuracy.png"
-    figures.accuracy_curve(curve, accuracies, best, constants, path)
+def _headline(metrics: dict[str, Any]) -> dict[str, Any]:
+    """The figures of metrics.json that the config repeats."""
+    names = ("mean_auroc", "mean_auroc_ci95", "mean_auroc_without_pneumonia_hernia", "mean_ece")
+    headline = {name: metrics[name] for name in names}
+    if "localisation" in metrics:
+        headline["pointing"] = metrics["localisation"]["pointing"]["mean"]
+    return headline
 
 
 def _split_name(split: str) -> str:

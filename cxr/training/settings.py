@@ -3,6 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+DEFAULT, ARTICLE = "default", "article"
+# What a recipe takes where the user names nothing else. The article's is the 2021 article's way:
+# films split one by one, fastai's own augmentation, one threshold from the accuracy plot.
+RECIPES = {
+    DEFAULT: {"split": "patient", "thresholds": "youden"},
+    ARTICLE: {"split": "random", "thresholds": "accuracy"},
+}
 DEFAULT_ARCHITECTURE = "tf_efficientnet_lite0"
 
 
@@ -12,7 +19,9 @@ class Settings:
 
     data: folder or zip. output: the model folder to write. arch: timm body. image_size: pixels.
     lr: of the head; None means by the learning-rate finder. split: one of splits.KINDS, or the
-    path of a splits.csv. boxes: BBox_List_2017.csv.
+    path of a splits.csv. recipe: one of RECIPES. thresholds: the rule that chooses them, as
+    thresholds.parse_rule reads it. boxes: BBox_List_2017.csv. start: model folders whose averaged
+    weights the training starts from; none for ImageNet's.
     """
 
     data: Path
@@ -22,6 +31,9 @@ class Settings:
     epochs: int = 8
     freeze_epochs: int = 1
     lr: float | None = None
-    split: str = "patient"
+    split: str = RECIPES[DEFAULT]["split"]
+    recipe: str = DEFAULT
+    thresholds: str = RECIPES[DEFAULT]["thresholds"]
     boxes: Path | None = None
+    start: tuple[Path, ...] = ()
     seed: int = 42

@@ -2,8 +2,8 @@
 
     python -m cxr.training.starter runs/starter models/starter
 
-Leaves out what may not be committed (the pickle, every figure that shows films) and what the
-page does not need (the run's logs and its held-out predictions).
+Leaves out what may not be committed (the pickle, the report and every figure that shows films) and
+what the page does not need (the run's logs and its held-out predictions).
 """
 
 import shutil
@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from cxr import model_folder
+from cxr.serving import screening
 from cxr.training import figures
 
 FILES = (
@@ -19,6 +20,7 @@ FILES = (
     model_folder.SPLITS,
     model_folder.METRICS,
     model_folder.CARD,
+    screening.FILE,
 )
 
 

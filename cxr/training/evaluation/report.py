@@ -1,13 +1,28 @@
-"""Puts every figure of a model on the test films into one dict: metrics.json."""
+"""Puts every figure of a model on a set of films into one dict: metrics.json.
 
+Two kinds of figures hold at any prevalence: how films are ranked (AUROC, though not average
+precision) and what is flagged of either class (sensitivity, specificity). The others belong to
+one: they are given at NIH's, with probabilities shifted to it and films weighted so that each
+label has that share, and as measured, at the training prevalence with every film counted once.
+The weighting takes films of a class to look alike at both prevalences (Saerens, Latinne and
+Decaestecker 2002), which choosing films for their boxes violates.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from cxr.training.evaluation import baselines, bootstrap, metrics, thresholds
+from cxr.model_folder import Config
+from cxr.prevalence import NIH
+from cxr.training.evaluation import baselines, bootstrap, metrics, subgroups
+from cxr.training.evaluation.bootstrap import CalibrationError, Resamples
 from cxr_labels import FINDINGS, LABELS
+
+_RARE_OR_NOISY = ("Pneumonia", "Hernia")  # left out of the second mean
+_SHARES = ("sensitivity", "specificity", "ppv", "npv")
 
 
 @dataclass(frozen=True)
@@ -22,91 +37,252 @@ class Predicted:
     probabilities: np.ndarray
 
 
+@dataclass(frozen=True)
+class _Label:
+    """One label's part of metrics.json, and what means over labels and their intervals need."""
+
+    figures: dict[str, Any]
+    reliability: list[dict[str, float]]
+    aurocs: np.ndarray
+    precision_on_others: np.ndarray
+    ece: CalibrationError | None
+
+
 def measure(
     test: Predicted,
-    valid: Predicted,
-    train_table: pd.DataFrame,
-    train_targets: np.ndarray,
-    chosen: dict[str, float],
+    config: Config,
     split: str,
+    train: tuple[pd.DataFrame, np.ndarray] | None,
+    accuracy_threshold: float,
 ) -> dict[str, Any]:
-    """metrics.json of the test films. chosen: thresholds {finding: p} picked on `valid`."""
-    weights = bootstrap.patient_weights(test.table.patient.to_numpy())
-    resampled = {
-        label: bootstrap.aurocs(test.targets[:, k], test.probabilities[:, k], weights)
+    """metrics.json of the films, all but localisation and screening.
+
+    config: its thresholds and prevalences count; its calibration is in the probabilities already.
+    split: how the films were set apart. train: table and targets of the training films, for the
+    baseline from sex, age and view; None where they are not at hand. accuracy_threshold: the one
+    that validation chose for all labels. Raises ValueError without a film.
+    """
+    if not len(test.table):
+        raise ValueError("No film is left to be measured.")
+    drawn = bootstrap.draw(test.table["patient"].to_numpy())
+    shares, stated = config.shares(NIH), config.restate(test.probabilities, NIH)
+    labels = {
+        label: _measure_label(test, k, stated[:, k], shares[k], config.thresholds.get(label), drawn)
         for k, label in enumerate(LABELS)
     }
-    findings = {
-        label: _of_label(test, label, chosen.get(label), resampled[label]) for label in LABELS
-    }
-    _, _, threshold = thresholds.accuracy_curve(valid.targets, valid.probabilities)
-    common = [label for label in FINDINGS if label not in ("Pneumonia", "Hernia")]
+    groups, notes = subgroups.measure(
+        test.table, test.targets, test.probabilities, config.thresholds, drawn
+    )
+    floor = _metadata_only(test, train)
+    common = [label for label in FINDINGS if label not in _RARE_OR_NOISY]
     return {
         "n_images": len(test.table),
-        "n_patients": int(test.table.patient.nunique()),
+        "n_patients": len(drawn.counts),
         "split": split,
-        "prevalence": "training",
-        "findings": findings,
-        "mean_auroc": metrics.mean(findings[label]["auroc"] for label in FINDINGS),
-        "mean_auroc_ci95": _mean_interval(resampled, FINDINGS),
-        "mean_auroc_without_pneumonia_hernia": metrics.mean(
-            findings[label]["auroc"] for label in common
+        "prevalence": NIH,
+        "notes": [*_notes(test, labels, train, floor), *notes],
+        "findings": {label: found.figures for label, found in labels.items()},
+        **_mean([labels[label].aurocs for label in FINDINGS], "mean_auroc", drawn),
+        **_mean(
+            [labels[label].aurocs for label in common],
+            "mean_auroc_without_pneumonia_hernia",
+            drawn,
         ),
-        "mean_auroc_without_pneumonia_hernia_ci95": _mean_interval(resampled, common),
-        "accuracy_multi": metrics.accuracy_multi(test.targets, test.probabilities, threshold),
-        "accuracy_threshold": threshold,
+        **_mean_average_precision([labels[label] for label in FINDINGS]),
+        **_mean_ece([labels[label] for label in FINDINGS]),
+        "mean_brier": metrics.mean(labels[label].figures["brier"] for label in FINDINGS),
+        "accuracy_multi": metrics.accuracy_multi(
+            test.targets, test.probabilities, accuracy_threshold
+        ),
+        "accuracy_threshold": accuracy_threshold,
         "baselines": {
             "predict_nothing": baselines.predict_nothing(test.targets),
             "always_no_finding": baselines.always_no_finding(test.targets),
-            "metadata_only_mean_auroc": baselines.metadata_only_mean_auroc(
-                train_table, train_targets, test.table, test.targets
-            ),
+            "metadata_only_mean_auroc": floor,
         },
+        "reliability": {label: found.reliability for label, found in labels.items()},
+        "subgroups": groups,
     }
 
 
-def _of_label(
-    test: Predicted, label: str, threshold: float | None, resampled: np.ndarray
-) -> dict[str, Any]:
-    k = LABELS.index(label)
-    target, probability = test.targets[:, k], test.probabilities[:, k]
+def _measure_label(
+    test: Predicted,
+    k: int,
+    stated: np.ndarray,
+    share: float,
+    threshold: float | None,
+    drawn: Resamples,
+) -> _Label:
+    """k: place of the label. stated: its probabilities [N] where `share` of the films has it."""
+    target, score = test.targets[:, k], test.probabilities[:, k]
+    positive = target.astype(bool)
+    smaller = min(drawn.patients(positive), drawn.patients(~positive))
+    aurocs, precisions = bootstrap.ranking(drawn, target, score)
+    weights = metrics.restating_weights(target, share)
     figures: dict[str, Any] = {
-        "positives": int(target.sum()),
-        "auroc": metrics.auroc(target, probability),
-        "auroc_ci95": bootstrap.interval(resampled),
-        "average_precision": metrics.average_precision(target, probability),
-        "brier": metrics.brier(target, probability),
-        "threshold": threshold,
+        "positives": int(positive.sum()),
+        **_named("auroc", bootstrap.estimate(aurocs, smaller)),
+        **_named("average_precision", bootstrap.estimate(precisions, smaller)),
+    }
+    reliability: list[dict[str, float]] = []
+    ece = None
+    if weights is None:
+        figures |= {"brier": None, "ece": None, "ece_ci95": None}
+    else:
+        reliability = metrics.reliability(target, stated, weights)
+        ece = bootstrap.calibration_error(drawn, target, stated, share)
+        figures["brier"] = metrics.brier(target, stated, weights)
+        figures |= _named("ece", (ece.value, ece.interval() if smaller > 1 else None))
+    figures["threshold"] = threshold
+    as_measured = {
+        "share": float(target.mean()),
+        "brier": metrics.brier(target, score),
+        "ece": metrics.ece(target, score),
+        "ppv": None,
+        "npv": None,
     }
     if threshold is None:
-        figures |= {"sensitivity": None, "specificity": None, "ppv": None}
+        figures |= dict.fromkeys([key for name in _SHARES for key in (name, f"{name}_ci95")])
     else:
-        figures |= metrics.operating_point(target, probability, threshold)
-    why = _why(target, threshold, figures)
-    return figures | ({"why": why} if why else {})
+        figures |= _operating_point(drawn, positive, score >= threshold, share)
+        point = metrics.operating_point(target, score, threshold)
+        as_measured |= {name: point[name] for name in ("ppv", "npv")}
+    figures["as_measured"] = as_measured
+    why = _why(positive, threshold, figures)
+    others = bootstrap.precision_on_others(drawn, target, score)
+    return _Label(figures | ({"why": why} if why else {}), reliability, aurocs, others, ece)
 
 
-def _why(target: np.ndarray, threshold: float | None, figures: dict[str, Any]) -> str:
+def _operating_point(
+    drawn: Resamples, positive: np.ndarray, flagged: np.ndarray, share: float
+) -> dict[str, Any]:
+    """Sensitivity, specificity, and PPV and NPV where `share` of the films is positive."""
+    found = bootstrap.share(drawn, flagged & positive, positive)
+    spared = bootstrap.share(drawn, ~flagged & ~positive, ~positive)
+    sensitivity = bootstrap.estimate(found, drawn.patients(positive))
+    specificity = bootstrap.estimate(spared, drawn.patients(~positive))
+    return {
+        **_named("sensitivity", sensitivity),
+        **_named("specificity", specificity),
+        **_named("ppv", _predictive_value(found, spared, share, sensitivity, specificity)),
+        **_named("npv", _predictive_value(spared, found, 1 - share, specificity, sensitivity)),
+    }
+
+
+_Estimate = tuple[float | None, list[float] | None]
+
+
+def _predictive_value(
+    right: np.ndarray, other_right: np.ndarray, share: float, one: _Estimate, other: _Estimate
+) -> _Estimate:
+    """Share of a call's films that are called rightly, and its interval.
+
+    right: share of the class rightly called, [1 + B]; other_right: of the other class. share: of
+    the class among all films. one, other: the two with intervals. Where all resamples agree, as
+    without a false call, the ends of the two intervals give those of the value, because Wilson's
+    interval does not know of the stated share.
+    """
+    value, interval = bootstrap.estimate(_bayes(right, other_right, share), patients=2)
+    if value is None or interval is None or one[1] is None or other[1] is None:
+        return value, interval
+    if value in (0.0, 1.0):
+        low, high = (_bayes(np.array(one[1][i]), np.array(other[1][i]), share) for i in (0, 1))
+        interval = [min(value, float(low)), max(value, float(high))]
+    return value, interval
+
+
+def _bayes(right: np.ndarray, other_right: np.ndarray, share: float) -> np.ndarray:
+    """Positive predictive value from sensitivity, specificity and share; nan if none is called."""
+    true, false = share * right, (1 - share) * (1 - other_right)
+    called = true + false
+    return np.divide(true, called, out=np.full(np.shape(called), np.nan), where=called > 0)
+
+
+def _why(positive: np.ndarray, threshold: float | None, figures: dict[str, Any]) -> str:
     """Why figures are None."""
     reasons = []
-    if not target.any():
+    if not positive.any():
         reasons.append("no test film carries it")
-    if target.all():
+    if positive.all():
         reasons.append("every test film carries it")
-    if target.any() and not target.all() and figures["auroc_ci95"] is None:
-        reasons.append("too few patients carry it for an interval")
+    if positive.any() and not positive.all() and figures["auroc_ci95"] is None:
+        reasons.append("too few patients carry it, or lack it, for an interval")
     if threshold is None:
         reasons.append("it is never flagged")
-    elif figures["ppv"] is None:
+    elif figures["as_measured"]["ppv"] is None:
         reasons.append("no test film was flagged")
+    elif figures["as_measured"]["npv"] is None:
+        reasons.append("every test film was flagged")
     return "; ".join(reasons)
 
 
-def _mean_interval(resampled: dict[str, np.ndarray], labels) -> list[float] | None:
-    stacked = np.stack([resampled[label] for label in labels])
-    defined = np.isfinite(stacked)
-    counts = defined.sum(0)
-    sums = np.where(defined, stacked, 0.0).sum(0)
-    return bootstrap.interval(
-        np.divide(sums, counts, np.full(len(counts), np.nan), where=counts > 0)
-    )
+def _notes(
+    test: Predicted,
+    labels: dict[str, _Label],
+    train: tuple[pd.DataFrame, np.ndarray] | None,
+    floor: float | None,
+) -> list[str]:
+    """What could not be measured on these films, in sentences."""
+    notes = []
+    positives = {label: labels[label].figures["positives"] for label in FINDINGS}
+    missing = [label for label, count in positives.items() if not count]
+    full = [label for label, count in positives.items() if count == len(test.table)]
+    if len(missing) == len(FINDINGS):
+        notes.append("No film carries a finding, so only specificity could be measured.")
+    elif missing:
+        notes.append(f"No film carries {_listed(missing)}: no figure compares films with it.")
+    if full:
+        notes.append(f"Every film carries {_listed(full)}: no figure compares films without it.")
+    if test.table["patient"].nunique() == 1:
+        notes.append("All films are of one patient: intervals say nothing of other patients.")
+    if floor is None:
+        notes.append("What sex, age and view alone reach could not be measured.")
+    elif train is None:
+        notes.append(
+            "What sex, age and view alone reach was learned on the other patients of these films "
+            f"({baselines.FOLDS}-fold cross-validation), as the training films are not at hand."
+        )
+    return notes
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _metadata_only(test: Predicted, train: tuple[pd.DataFrame, np.ndarray] | None) -> float | None:
+    if train is None:
+        return baselines.metadata_only_mean_auroc_cross_validated(test.table, test.targets)
+    return baselines.metadata_only_mean_auroc(*train, test.table, test.targets)
+
+
+def _mean(figures: Iterable[np.ndarray], name: str, drawn: Resamples) -> dict[str, Any]:
+    """Mean over findings, with the interval of the mean; over those with a value."""
+    defined = [figure for figure in figures if np.isfinite(figure[0])]
+    if not defined:
+        return _named(name, (None, None))
+    if len(drawn.counts) == 1:
+        return _named(name, (float(bootstrap.mean(defined)[0]), None))
+    return _named(name, bootstrap.estimate(bootstrap.mean(defined), len(drawn.counts)))
+
+
+def _mean_average_precision(findings: Sequence[_Label]) -> dict[str, Any]:
+    value = metrics.mean(found.figures["average_precision"] for found in findings)
+    defined = [found.precision_on_others for found in findings]
+    defined = [figure for figure in defined if np.isfinite(figure[0])]
+    interval = bootstrap.interval(bootstrap.mean(defined)[1:]) if defined else None
+    if value is not None and interval is not None:
+        # The value has a bias that its interval has not, and may lie above it.
+        interval = [min(value, interval[0]), max(value, interval[1])]
+    return _named("mean_average_precision", (value, interval))
+
+
+def _mean_ece(findings: Sequence[_Label]) -> dict[str, Any]:
+    defined = [found.ece for found in findings if found.ece is not None]
+    if not defined:
+        return _named("mean_ece", (None, None))
+    mean = CalibrationError.mean(defined)
+    return _named("mean_ece", (mean.value, mean.interval()))
+
+
+def _named(name: str, estimate: _Estimate) -> dict[str, Any]:
+    return {name: estimate[0], f"{name}_ci95": estimate[1]}

@@ -1,0 +1,47 @@
+"""Published figures on ChestX-ray14, and whether a measurement may stand beside them."""
+
+from typing import Any
+
+import pandas as pd
+
+from cxr.training import splits
+from cxr.training.nih import NihData
+
+OFFICIAL_TEST_FILMS = 25_596
+# Mean AUROC over the 14 findings on the release's own test films.
+PUBLISHED = (
+    "0.745 (Wang et al. 2017), 0.805 to 0.817 (a well-trained DenseNet-121), 0.822 (the best model "
+    "found on the Hub) and 0.835 (the highest published that was found)"
+)
+
+
+def comparison(
+    seen: pd.DataFrame, data: NihData, tested: pd.DataFrame, metrics: dict[str, Any]
+) -> str:
+    """One paragraph: the published figures beside this one, or why it does not compare with them.
+
+    seen: the model's splits.csv. tested: table of the films measured. Figures compare when the
+    model saw no official test patient, for training or for choosing, and all 25,596 official test
+    films were measured and no other.
+    """
+    official = splits.official_test_patients()
+    if data.test_list:
+        official = frozenset(data.table.patient[data.table.image.isin(data.test_list)].tolist())
+    used = seen.patient[seen.split != splits.TEST]
+    leaked = int(used[used.isin(official)].nunique())
+    films = int(tested.patient.isin(official).sum())
+    if leaked:
+        reason = f"training or choosing saw {leaked:,} of the official test patients"
+    elif films < OFFICIAL_TEST_FILMS:
+        reason = f"{films:,} of the {OFFICIAL_TEST_FILMS:,} official test films were measured"
+    elif len(tested) > films:
+        reason = f"{len(tested) - films:,} films were measured that are not official test films"
+    else:
+        return (
+            f"On the official test films this model's mean AUROC is {metrics['mean_auroc']:.3f}; "
+            f"published: {PUBLISHED}."
+        )
+    return (
+        "These figures do not compare with published ones, which are of the official test films: "
+        f"{reason}."
+    )

@@ -1,0 +1,165 @@
+"""Measures the model of a folder on films, and leaves the figures, the report and predictions.csv.
+
+A training run measures its test films this way, and `python -m cxr evaluate` any others.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cxr import atomic, model_folder
+from cxr.prevalence import NIH, TRAINING
+from cxr.radiograph import Radiograph
+from cxr.serving import heatmap
+from cxr.serving.predictor import Predictor
+from cxr.training import figures, splits
+from cxr.training.boxes import Boxes
+from cxr.training.evaluation import answers, literature, localisation, page, report
+from cxr.training.evaluation.answers import Answers
+from cxr.training.nih import NihData
+from cxr_labels import LABELS
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What to measure.
+
+    data: the films and their table; rows: those to measure. read: row -> film, None where it
+    cannot be read. boxes: where findings lie on some of them. train: rows of `data` that the model
+    was trained on. seen: what the model's splits.csv says, film by film. name: of the data. notes:
+    sentences for the report.
+    """
+
+    data: NihData
+    rows: np.ndarray
+    read: Callable[[int], Radiograph | None]
+    boxes: Boxes
+    train: np.ndarray
+    seen: pd.DataFrame
+    name: str
+    notes: list[str]
+
+
+def measure(predictor: Predictor, asked: Asked, output: Path) -> dict[str, Any]:
+    """metrics.json of the films, which it writes with figures/, predictions.csv and report.html.
+
+    Raises ValueError when none of the films can be read.
+    """
+    names = asked.data.table.image
+    boxed = {int(i) for i in asked.rows if names[i] in asked.boxes.of_film}
+    found = answers.collect(predictor, asked.read, asked.rows, boxed)
+    rows = asked.rows[found.readable]
+    test = report.Predicted(
+        asked.data.table.iloc[rows],
+        asked.data.targets[rows],
+        predictor.config.probabilities(found.logits, TRAINING),
+    )
+    metrics = _metrics(predictor, asked, found, test)
+    model_folder.write_json(output / model_folder.METRICS, metrics)
+    _write_predictions(output / model_folder.PREDICTIONS, test)
+    drawn = figures.evaluation(
+        metrics, test.targets, test.probabilities, output / model_folder.FIGURES
+    )
+    context = page.Context(
+        predictor.name, asked.name, f"{date.today():%Y-%m-%d}", metrics["literature"], drawn
+    )
+    cases = _cases(predictor, asked, rows, test)
+    atomic.write_text(output / model_folder.REPORT, page.render(metrics, cases, context))
+    return metrics
+
+
+def _metrics(
+    predictor: Predictor, asked: Asked, found: Answers, test: report.Predicted
+) -> dict[str, Any]:
+    config, data, train = predictor.config, asked.data, asked.train
+    metrics = report.measure(
+        test,
+        config,
+        str(config.training.get("split", "unknown")),
+        (data.table.iloc[train], data.targets[train]) if len(train) else None,
+        config.accuracy_threshold,
+    )
+    trained = asked.seen[asked.seen.split == splits.TRAIN]
+    metrics["films_of_trained_patients"] = int(test.table.patient.isin(trained.patient).sum())
+    metrics["notes"] = [*asked.notes, *_unreadable(asked, test), *metrics["notes"]]
+    where, notes = localisation.measure(
+        {data.table.image[i]: maps for i, maps in found.evidence.items()},
+        dict(zip(data.table.image, data.table.patient.tolist(), strict=True)),
+        asked.boxes,
+        set(trained.image_index),
+        config.box_rule,
+    )
+    metrics["notes"] += notes
+    if where:
+        metrics["localisation"] = where
+    if config.screening:
+        metrics["screening"] = _screened(found)
+    metrics["literature"] = literature.comparison(asked.seen, data, test.table, metrics)
+    return metrics
+
+
+def _unreadable(asked: Asked, test: report.Predicted) -> list[str]:
+    films = len(asked.rows) - len(test.table)
+    return [f"{films:,} films cannot be read and were left out."] if films else []
+
+
+def _screened(found: Answers) -> dict[str, Any]:
+    """How many of the films the screening refused, or answered with a warning."""
+    refused = sum(verdict.refused is not None for verdict in found.verdicts)
+    warned = sum(verdict.refused is None and bool(verdict.warnings) for verdict in found.verdicts)
+    films = len(found.verdicts)
+    return {
+        "films": films,
+        "refused": refused,
+        "warned": warned,
+        "refused_share": refused / films,
+        "warned_share": warned / films,
+    }
+
+
+def _write_predictions(path: Path, test: report.Predicted) -> None:
+    """predictions.csv: film, patient, and the films' probabilities at training prevalence."""
+    table = pd.DataFrame(test.probabilities, columns=list(LABELS)).round(6)
+    table.insert(0, "patient", test.table.patient.to_numpy())
+    table.insert(0, "image_index", test.table.image.to_numpy())
+    with atomic.replacing(path) as part:
+        table.to_csv(part, index=False)
+
+
+def _cases(
+    predictor: Predictor,
+    asked: Asked,
+    rows: np.ndarray,
+    test: report.Predicted,
+) -> dict[str, dict[str, list[page.Case]]]:
+    """The films that the report shows, with their maps: read again, for few were kept."""
+    picked = page.pick_cases(test.targets, test.probabilities, test.table.patient.to_numpy())
+    wanted = sorted(
+        {int(rows[k]) for kinds in picked.values() for ks in kinds.values() for k in ks}
+    )
+    pictured = answers.pictures(predictor, asked.read, wanted)
+    thresholds = predictor.config.thresholds
+    stated = predictor.config.restate(test.probabilities, NIH)
+
+    def case(label: str, k: int) -> page.Case:
+        row, column = int(rows[k]), LABELS.index(label)
+        film, maps = pictured[row]
+        height, width = film.shape
+        boxes = heatmap.boxes(maps[column], width, height, predictor.config.box_rule, label)
+        return page.Case(
+            asked.data.table.image[row],
+            float(stated[k, column]),
+            bool(test.probabilities[k, column] >= thresholds.get(label, np.inf)),
+            tuple(name for name, on in zip(LABELS, test.targets[k], strict=True) if on),
+            page.thumbnail(film, maps[column], boxes),
+        )
+
+    return {
+        label: {kind: [case(label, k) for k in ks] for kind, ks in kinds.items()}
+        for label, kinds in picked.items()
+    }

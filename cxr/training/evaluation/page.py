@@ -1,0 +1,224 @@
+"""The report of an evaluation: one HTML file that opens without any network.
+
+Style, figures and pictures of films lie in the file, so that it may be sent on as it is. With
+pictures of films in it, it belongs where the films belong, not into a repository.
+"""
+
+import base64
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from PIL import Image
+
+from cxr.model_folder import NOT_FOR_CLINICAL_USE
+from cxr.prevalence import NIH, TRAINING
+from cxr.serving import heatmap
+from cxr_labels import DISPLAY, FINDINGS, LABELS, NO_FINDING
+
+FOUND, FALSE_ALARM, MISSED = "found", "false_alarm", "missed"
+EACH = 3  # films of a kind
+DASH = "–"  # for what is undefined
+
+_SIDE = 184  # px of a film's picture
+_QUALITY = 80
+_KINDS = {
+    FOUND: "Highest scores among films with it",
+    FALSE_ALARM: "Highest scores among films without it",
+    MISSED: "Lowest scores among films with it",
+}
+_FIGURES = {  # name of the figure -> what it shows to those who do not see it
+    "auroc": "Dot plot: AUROC of each label with its 95 % interval, highest first; the table of "
+    "findings has the numbers.",
+    "roc": "ROC curves of the 15 labels: sensitivity against 1 - specificity.",
+    "precision_recall": "Precision against recall of the 15 labels, with the share of films that "
+    "carry each as its floor.",
+    "reliability": "Share of films with the label against predicted probability, one small plot a "
+    "label, with the line on which both are equal.",
+    "thresholds": "Sensitivity and specificity against the threshold, one small plot a finding, "
+    "with the chosen threshold.",
+    "accuracy": "Accuracy over 15 labels against the threshold, with what constant answers reach.",
+    "subgroups": "Dot plots: mean AUROC, sensitivity and underdiagnosis of each group of patients "
+    "with 95 % intervals; the tables beside it have the numbers.",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A film that the report shows for a label.
+
+    probability: of that label, at the stated prevalence. labels: what the data says of the film.
+    picture: JPEG, as `thumbnail` makes it.
+    """
+
+    film: str
+    probability: float
+    flagged: bool
+    labels: tuple[str, ...]
+    picture: bytes
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the report says beside the measurements.
+
+    literature: one paragraph that compares with published figures, "" where none do.
+    figures: {name: PNG file} as `figures.evaluation` returns them.
+    """
+
+    model: str
+    data: str
+    date: str
+    literature: str
+    figures: Mapping[str, Path]
+
+
+Cases = Mapping[str, Mapping[str, Sequence[Case]]]
+
+
+def render(metrics: Mapping[str, Any], cases: Cases, context: Context) -> str:
+    """The report as HTML. metrics: the content of metrics.json. cases: {label: {kind: films}}.
+
+    Every text that comes from the data is escaped; what is undefined is a dash.
+    """
+    page = _environment().get_template("report.html.jinja")
+    text = page.render(
+        m=metrics,
+        context=context,
+        cases={label: cases[label] for label in LABELS if label in cases},
+        kinds=_KINDS,
+        figures={
+            name: {"alt": _FIGURES[name], "data": _data_uri(file.read_bytes(), "png")}
+            for name, file in context.figures.items()
+        },
+        answers=_answers(metrics.get("localisation")),
+        prevalence=_prevalence(metrics["prevalence"]),
+        disclaimer=NOT_FOR_CLINICAL_USE,
+        findings=FINDINGS,
+        no_finding=NO_FINDING,
+    )
+    # A file name that is not UTF-8 reaches Python as half characters, which no file can hold.
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def pick_cases(
+    targets: np.ndarray, probabilities: np.ndarray, patients: np.ndarray, each: int = EACH
+) -> dict[str, dict[str, list[int]]]:
+    """Rows of the films to show: {label: {"found": [...], "false_alarm": [...], "missed": [...]}}.
+
+    found: the highest scores among films with the label; missed: the lowest among them, but for
+    those found; false_alarm: the highest among films without it. Each list has at most `each`
+    films, and one a patient, whose films look alike.
+
+    targets, probabilities: [N, 15]; patients: [N].
+    """
+    picked = {}
+    for k, label in enumerate(LABELS):
+        falling = np.argsort(-probabilities[:, k], kind="stable")
+        with_label = targets[falling, k].astype(bool)
+        found = _first_of_patients(falling[with_label], patients, each)
+        rest = [row for row in falling[with_label][::-1] if row not in found]
+        picked[label] = {
+            FOUND: found,
+            FALSE_ALARM: _first_of_patients(falling[~with_label], patients, each),
+            MISSED: _first_of_patients(rest, patients, each),
+        }
+    return picked
+
+
+def thumbnail(pixels: np.ndarray, evidence: np.ndarray, boxes: Sequence[heatmap.Box]) -> bytes:
+    """A small JPEG of a film with a label's evidence map and boxes over it.
+
+    pixels: float32 [h, w], 0..1. evidence: [rows, columns]. boxes: in pixels of that film.
+    """
+    height, width = pixels.shape
+    scale = _SIDE / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = Image.fromarray(np.asarray(pixels, np.float32)).resize(
+        size, Image.Resampling.BILINEAR, reducing_gap=2.0
+    )
+    scaled = [[round(side * scale) for side in box] for box in boxes]
+    picture = heatmap.overlay(np.asarray(small).clip(0, 1), evidence, scaled)
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "JPEG", quality=_QUALITY)
+    return file.getvalue()
+
+
+def _first_of_patients(rows: Sequence[int], patients: np.ndarray, count: int) -> list[int]:
+    """The first rows, one a patient."""
+    first: dict[Any, int] = {}
+    for row in rows:
+        first.setdefault(patients[row], int(row))
+        if len(first) == count:
+            break
+    return list(first.values())
+
+
+def _environment() -> jinja2.Environment:
+    source = resources.files(__package__).joinpath("report.html.jinja").read_text("utf-8")
+    environment = jinja2.Environment(
+        loader=jinja2.DictLoader({"report.html.jinja": source}),
+        autoescape=True,
+        # A figure that an older metrics.json does not have is shown as undefined.
+        undefined=jinja2.ChainableUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: dict[str, Callable] = {
+        "number": _number,
+        "percent": _percent,
+        "count": _count,
+        "films": _films,
+        "display": lambda label: DISPLAY.get(label, label),
+        "jpeg": lambda picture: _data_uri(picture, "jpeg"),
+    }
+    environment.filters.update(filters)
+    return environment
+
+
+def _answers(found: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """The maps and the two controls, in one shape: name, pointing, ci95, iou, iobb."""
+    if not found:
+        return []
+    pointing, controls = found["pointing"], found.get("controls", {})
+    model = {"pointing": pointing["mean"], "ci95": pointing["ci95"]}
+    rows = [{"name": "evidence maps", **model, "iou": found.get("iou"), "iobb": found.get("iobb")}]
+    names = {
+        "constant_box": "constant answer of each finding",
+        "random_map": "random answer",
+    }
+    return rows + [{"name": names[key], **controls[key]} for key in names if key in controls]
+
+
+def _prevalence(stated: str) -> str:
+    named = {NIH: "NIH's prevalence", TRAINING: "the prevalence of the training films"}
+    return named.get(stated, f"the prevalence {stated}, other labels at NIH's")
+
+
+def _defined(value: Any) -> bool:
+    return value is not None and not isinstance(value, jinja2.Undefined)
+
+
+def _number(value: float | None) -> str:
+    return f"{value:.3f}" if _defined(value) else DASH
+
+
+def _percent(value: float | None) -> str:
+    return f"{100 * value:.1f} %" if value is not None and _defined(value) else DASH
+
+
+def _count(value: int | None) -> str:
+    return f"{value:,}" if _defined(value) else DASH
+
+
+def _films(value: int | None) -> str:
+    return "1 film" if value == 1 else f"{_count(value)} films"
+
+
+def _data_uri(content: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"

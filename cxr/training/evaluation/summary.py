@@ -1,0 +1,60 @@
+"""metrics.json as one screen of text."""
+
+from typing import Any
+
+
+def table(metrics: dict[str, Any]) -> str:
+    """The figures of each finding and of all, beside what answers without a film reach."""
+    lines = [
+        "",
+        f"{metrics['n_images']:,} films of {metrics['n_patients']:,} patients measured, "
+        f"{metrics['films_of_trained_patients']:,} of them of patients that training saw",
+        *metrics["notes"],
+        "",
+        f"{'finding':<20} {'films':>6} {'AUROC':>6}   95 % interval   ECE  sens.  spec.",
+        *(_finding(label, found) for label, found in metrics["findings"].items()),
+        "",
+        *_means(metrics),
+        *_localisation(metrics),
+    ]
+    return "\n".join(lines)
+
+
+def _finding(label: str, found: dict[str, Any]) -> str:
+    interval = found["auroc_ci95"]
+    span = f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else "-"
+    return (
+        f"{label:<20} {found['positives']:>6} {_share(found['auroc'])}  {span:>15} "
+        f"{_share(found['ece'])} {_share(found['sensitivity'])} {_share(found['specificity'])}"
+    )
+
+
+def _means(metrics: dict[str, Any]) -> list[str]:
+    floor = metrics["baselines"]
+    interval = metrics["mean_auroc_ci95"]
+    span = f"  ({interval[0]:.3f} to {interval[1]:.3f})" if interval else ""
+    alone = _share(floor["metadata_only_mean_auroc"]).strip()
+    return [
+        f"mean AUROC of the 14 findings  {_share(metrics['mean_auroc'])}{span}; from sex, age and "
+        f"view alone {alone}",
+        f"mean calibration error         {_share(metrics['mean_ece'])}, at NIH's prevalence",
+        f"accuracy over 15 labels        {_share(metrics['accuracy_multi'])}; predicting nothing "
+        f'{floor["predict_nothing"]:.3f}, always "No Finding" {floor["always_no_finding"]:.3f}',
+    ]
+
+
+def _localisation(metrics: dict[str, Any]) -> list[str]:
+    found = metrics.get("localisation")
+    if not found:
+        return []
+    pointing, control = found["pointing"], found["controls"]["constant_box"]
+    over, constant = (f["iou"]["thresholds"]["0.3"]["share"] for f in (found, control))
+    return [
+        f"map points into the box        {_share(pointing['mean'])} of {pointing['boxes']} boxes; "
+        f"a constant place {control['pointing']:.3f}",
+        f"box drawn with IoU over 0.3    {_share(over)}; a constant box {constant:.3f}",
+    ]
+
+
+def _share(value: float | None) -> str:
+    return "   -  " if value is None else f"{value:6.3f}"

@@ -1,0 +1,217 @@
+"""What the card says of the model as a whole: what it is, is for, was made of and cannot do."""
+
+from typing import Any
+
+import cxr_labels
+from cxr.model_folder import Config
+from cxr.training.model_card.form import bullets, count, display, paragraphs, percent
+
+_FEW_FILMS = 10_000  # for training a network
+_FEW_POSITIVES = 20  # test films with a finding, for measuring it
+_ENRICHED = 3.0  # times as frequent as in the full release
+
+_SPLITS = {
+    "patient": "by patient: all films of a person are in one set",
+    "official": "by the release's own list of test patients",
+    "random": "film by film, so that one person's films are in several sets",
+    "reused": "as an earlier run split them",
+}
+
+
+def summary(config: Config) -> str:
+    """What the model is, in a few lines."""
+    films, trained = config.training.get("films"), config.training.get("train_films")
+    made_of = "films of NIH ChestX-ray14."
+    if films is not None:
+        made_of = f"{count(films)} films of NIH ChestX-ray14, of which {count(trained)} trained it."
+    return (
+        f"A {'small ' if films is not None and films < _FEW_FILMS else ''}model: "
+        f"`{config.architecture}` at {config.image_size} px, fine-tuned on {made_of}"
+        f"{_enriched(config)} For a frontal chest film it scores 14 findings and "
+        '"No finding", and shows for each where on the film the evidence lies.'
+    )
+
+
+def warning(metrics: dict[str, Any]) -> str:
+    """What no reader may miss."""
+    plain = (
+        "**Not for clinical use.** It was measured on films of one hospital whose labels were read "
+        'from reports by a program. A low score does not rule out disease, and "No finding" does '
+        "not mean that there is none."
+    )
+    return paragraphs([plain, _leak(metrics)])
+
+
+def intended_use() -> str:
+    """Use and misuse."""
+    return (
+        "**For:** a demo, teaching, and research on how such models are measured, calibrated and "
+        "explained.\n\n**Not for:**\n\n"
+    ) + bullets(
+        [
+            "any decision about a patient: whom to treat, to call back, to send home or to read "
+            "first;",
+            "other pictures than frontal chest films of adults: lateral films, films of small "
+            "children, CT slices, photographs of a screen;",
+            "films of other hospitals and machines, unless it was measured on them first;",
+            "findings that are not among its 14, such as fractures, tubes and lines: it is blind "
+            "to them;",
+            "labelling other data: its errors would go along.",
+        ]
+    )
+
+
+def data(config: Config) -> str:
+    """The films, how their labels came about, and how wrong these are."""
+    training = config.training
+    films, patients = training.get("films"), training.get("patients")
+    whose = "Frontal chest films of the NIH Clinical Center"
+    folder = f" (data: `{training['data']}`)" if training.get("data") else ""
+    if films is not None:
+        whose = (
+            f"{count(films)} frontal chest films of {count(patients)} patients of the NIH Clinical "
+            "Center"
+        )
+    return paragraphs(
+        [
+            f"{whose}, from NIH ChestX-ray14{folder}.{_enriched(config)}",
+            "No radiologist labelled them: a program read the labels from the reports, and the "
+            "reports are not public. Labels are wrong in both directions. When radiologists "
+            'adjudicate films labelled "No Finding", 30 to 46 % of them carry a finding. Findings '
+            "that look alike (infiltration, consolidation, pneumonia, atelectasis) are told apart "
+            "by how a report was worded. Figures below are agreement with these labels, not with "
+            "the truth.",
+        ]
+    )
+
+
+def training(config: Config, metrics: dict[str, Any]) -> str:
+    """How it was trained, on whom, and who was held out."""
+    return paragraphs([_schedule(config), _split(config, metrics)])
+
+
+def limits(config: Config, metrics: dict[str, Any]) -> str:
+    """What to bear in mind, and what could not be measured."""
+    sentences = [
+        "One hospital, its machines and its patients: on films of another the figures are likely "
+        "to be lower, and nobody has measured by how much.",
+        "The labels are noisy (above), on the test films too.",
+        "Scores hold at the prevalence that they are stated at; where findings are more or less "
+        "frequent, state that prevalence.",
+        "An evidence map shows what a score was made of; it does not outline a finding.",
+        "It sees one film, and neither the patient's history nor earlier films.",
+    ]
+    if _enriched(config):
+        sentences.append("Its films are enriched (above): figures on another mix of films differ.")
+    few = {
+        label: found["positives"]
+        for label, found in (metrics.get("findings") or {}).items()
+        if found.get("positives") is not None and found["positives"] < _FEW_POSITIVES
+    }
+    if few:
+        listed = ", ".join(f"{display(label)} ({n})" for label, n in few.items())
+        sentences.append(f"Fewer than {_FEW_POSITIVES} test films carry: {listed}.")
+    return bullets([*sentences, *other_notes(metrics)])
+
+
+def notes_on_groups(metrics: dict[str, Any]) -> list[str]:
+    """The notes of metrics.json on groups of patients and the gaps between them."""
+    return [note for note in metrics.get("notes") or () if "group" in note]
+
+
+def other_notes(metrics: dict[str, Any]) -> list[str]:
+    """The notes of metrics.json on everything else."""
+    return [note for note in metrics.get("notes") or () if "group" not in note]
+
+
+def is_enriched(config: Config) -> bool:
+    """Whether a finding is far more frequent among its films than in the full release."""
+    return bool(_enriched(config))
+
+
+def _enriched(config: Config) -> str:
+    """A sentence where a finding is far more frequent than in the full release."""
+    here, nih = config.prevalence["training"], config.prevalence["nih"]
+    ratios = {label: here[label] / max(nih[label], 1e-6) for label in cxr_labels.FINDINGS}
+    most = max(ratios, key=lambda label: ratios[label])
+    if ratios[most] < _ENRICHED:
+        return ""
+    return (
+        f" Its films are enriched, not NIH's mix: {display(most).lower()} is on "
+        f"{percent(here[most])} of the training films and on {percent(nih[most])} of the full "
+        "release."
+    )
+
+
+def _schedule(config: Config) -> str:
+    training = config.training
+    how = (
+        f"Its weights are those of {_weights(training)}. "
+        "Each logit is pooled from that label's evidence "
+        f"map and from nothing else ({config.pooling}). {training.get('boxes', '')}"
+    )
+    if training.get("device") == "cpu":
+        how += " The early body, to stride 8, kept ImageNet's weights."
+    facts = [
+        ("device", training.get("device")),
+        ("films a second", training.get("films_per_second")),
+        ("recipe", training.get("recipe")),
+        ("commit of the code", training.get("commit")),
+    ]
+    said = "; ".join(f"{name} `{value}`" for name, value in facts if value is not None)
+    return paragraphs([how.strip(), said[:1].upper() + said[1:] + "." if said else ""])
+
+
+def _weights(training: dict[str, Any]) -> str:
+    """How a network's weights came about, back to ImageNet's."""
+    frozen, epochs = training.get("freeze_epochs"), training.get("epochs")
+    own = f"{_epochs(frozen)} of the head alone and {_epochs(epochs)} of head and body"
+    if frozen == 0:
+        own = f"{_epochs(epochs)} of head and body"
+    facts = [
+        f"{training['image_size']} px" if training.get("image_size") else "",
+        f"seed {training['seed']}" if training.get("seed") is not None else "",
+        f"rate {training['learning_rate']}" if training.get("learning_rate") else "",
+    ]
+    named = ", ".join(fact for fact in facts if fact)
+    own += f" ({named})" if named else ""
+    before = training.get("start") or []
+    if not before:
+        return f"{own} from ImageNet's weights"
+    origins = "; and ".join(_weights(one) for one in before)
+    if len(before) == 1:
+        return f"{own}, on from a network of {origins}"
+    mean = f"the mean of {len(before)} networks, each of its own run: {origins}"
+    return f"{own}, on from {mean}" if frozen or epochs else mean
+
+
+def _epochs(n: int | None) -> str:
+    return f"{n or 0} epoch{'' if n == 1 else 's'}"
+
+
+def _split(config: Config, metrics: dict[str, Any]) -> str:
+    training = config.training
+    kind = training.get("split") or metrics.get("split")
+    sets = [
+        (training.get("train_films"), "for training"),
+        (training.get("valid_films"), "for choosing, calibrating and thresholds"),
+    ]
+    named = [f"{count(n)} films {what}" for n, what in sets if n is not None]
+    if metrics.get("n_images") is not None:
+        named.append(
+            f"{count(metrics['n_images'])} films of {count(metrics.get('n_patients'))} patients "
+            "for the figures of this card"
+        )
+    how = f"The films were split {_SPLITS.get(str(kind), f'by `{kind}`')}." if kind else ""
+    sizes = f" Three sets: {', '.join(named)}." if named else ""
+    return f"{how}{sizes} `splits.csv` says who was seen in training.".strip()
+
+
+def _leak(metrics: dict[str, Any]) -> str:
+    shared = metrics.get("films_of_trained_patients")
+    if not shared:
+        return ""
+    return (
+        f"**{count(shared)} of the test films are of patients that were trained on too: the "
+        "figures are too good, and do not compare with those of a split by patient.**"
+    )

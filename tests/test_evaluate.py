@@ -1,0 +1,212 @@
+"""`python -m cxr evaluate`: on the planted films of the run that all tests share, and on less."""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import planted
+import pytest
+
+from cxr.training import evaluate, splits
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def evaluated(run, tmp_path_factory):
+    """The folder that `evaluate` wrote for the trained model on its own data."""
+    output = tmp_path_factory.mktemp("evaluated") / "report"
+    evaluate.evaluate(run.folder, run.data, output)
+    return output
+
+
+def metrics_of(folder: Path) -> dict:
+    return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+
+
+def test_evaluating_anew_gives_the_training_runs_own_figures(run, evaluated):
+    """On the data it was split from, a model gets the figures that training wrote."""
+    ours, theirs = metrics_of(evaluated), metrics_of(run.folder)
+    for name in ("n_images", "mean_auroc", "mean_auroc_ci95", "mean_ece", "localisation"):
+        assert ours[name] == theirs[name]
+    assert ours["findings"] == theirs["findings"]
+
+
+def test_patients_of_training_are_left_out_and_counted(run, evaluated):
+    """Only test films are measured, and a note says how many others were left out."""
+    metrics = metrics_of(evaluated)
+    unseen = len(run.films_of(splits.TEST))
+    assert metrics["n_images"] == unseen
+    assert f"{400 - unseen} films of patients that the model was trained on" in metrics["notes"][0]
+    assert metrics["films_of_trained_patients"] == 0
+
+
+def test_patients_of_training_are_counted_in_when_asked_for(run, tmp_path):
+    """--include-training measures all films and says that the figures are too good."""
+    metrics = evaluate.evaluate(run.folder, run.data, tmp_path / "report", include_training=True)
+    assert metrics["n_images"] == 400
+    assert metrics["films_of_trained_patients"] == len(run.films_of(splits.TRAIN))
+    assert "too good" in metrics["notes"][0]
+
+
+def test_everything_is_written(evaluated):
+    """Metrics, predictions, report and figures lie in the folder, and nothing else."""
+    assert {p.name for p in evaluated.iterdir()} == {
+        "metrics.json",
+        "predictions.csv",
+        "report.html",
+        "figures",
+    }
+    assert len(list((evaluated / "figures").glob("*.png"))) >= 6
+
+
+def test_predictions_are_of_the_films_measured(run, evaluated):
+    """predictions.csv has one row for each test film."""
+    with (evaluated / "predictions.csv").open(newline="") as file:
+        films = [row["image_index"] for row in csv.DictReader(file)]
+    assert sorted(films) == sorted(run.films_of(splits.TEST))
+
+
+def test_figures_do_not_compare_with_the_literature(evaluated):
+    """Films that are not the official test films get no published figure beside them."""
+    assert "do not compare" in metrics_of(evaluated)["literature"]
+
+
+def small(folder: Path, **changes) -> Path:
+    """Twelve planted films of six patients; changes: {column: new cells, None to drop it}."""
+    planted.make_folder(folder, patients=6, seed=5)
+    table = folder / "sample_labels.csv"
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for column, cells in changes.items():
+        for row, cell in zip(rows, cells or [None] * len(rows), strict=True):
+            if cells is None:
+                del row[column]
+            else:
+                row[column] = cell
+    with table.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return folder
+
+
+@pytest.fixture
+def foreign(run, tmp_path):
+    """The trained model as another hospital would have it: it knows none of the patients."""
+    folder = tmp_path / "model"
+    shutil.copytree(run.folder, folder)
+    path = folder / "splits.csv"
+    path.write_text("image_index,patient,split\nelsewhere.png,999999,train\n")
+    return folder
+
+
+def test_missing_columns_leave_out_what_needs_them(foreign, tmp_path):
+    """Without sex, age and view there are no groups, a sentence says so, and AUROCs stand."""
+    dropped = {"Patient Gender": None, "Patient Age": None, "View Position": None}
+    metrics = evaluate.evaluate(foreign, small(tmp_path / "data", **dropped), tmp_path / "report")
+    assert metrics["findings"]["Mass"]["auroc"] is not None
+    assert metrics["subgroups"]["sex"] == {}
+    assert any("sex of no film is known" in note for note in metrics["notes"])
+
+
+def test_a_single_patient_gives_figures_without_intervals(foreign, tmp_path):
+    """Films of one patient have an AUROC but no interval over patients."""
+    data = small(tmp_path / "data", **{"Patient ID": ["7"] * 12})
+    metrics = evaluate.evaluate(foreign, data, tmp_path / "report")
+    assert metrics["n_patients"] == 1
+    assert metrics["mean_auroc_ci95"] is None
+    assert metrics["notes"]
+
+
+def test_a_data_set_without_findings_is_measured_as_far_as_it_goes(foreign, tmp_path):
+    """Where no film carries a finding there is no AUROC, and the reason stands beside it."""
+    data = small(tmp_path / "data", **{"Finding Labels": ["No Finding"] * 12})
+    metrics = evaluate.evaluate(foreign, data, tmp_path / "report")
+    mass = metrics["findings"]["Mass"]
+    assert mass["auroc"] is None
+    assert "carries it" in mass["why"]
+    assert metrics["mean_auroc"] is None
+    assert mass["specificity"] is not None
+
+
+def test_boxes_of_unknown_films_are_counted_and_left_out(foreign, tmp_path):
+    """Boxes on films that are not there are named in a sentence; the others are measured."""
+    data = small(tmp_path / "data")
+    with (data / "BBox_List_2017.csv").open("a") as file:
+        file.write("elsewhere.png,Mass,10,10,100,100\n")
+    metrics = evaluate.evaluate(foreign, data, tmp_path / "report")
+    assert metrics["localisation"]["pointing"]["boxes"] > 0
+    assert any("box" in note and "1 " in note for note in metrics["notes"])
+
+
+def test_no_report_holds_nan(foreign, tmp_path):
+    """metrics.json is strict JSON even of the poorest data."""
+    data = small(
+        tmp_path / "data", **{"Finding Labels": ["No Finding"] * 12, "Patient ID": ["7"] * 12}
+    )
+    evaluate.evaluate(foreign, data, tmp_path / "report")
+    text = (tmp_path / "report" / "metrics.json").read_text()
+    json.loads(text, parse_constant=lambda constant: pytest.fail(constant))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"Finding Labels": ["Cough"] * 12}, "Cough"),
+        ({"Patient ID": None}, "Patient ID"),
+        ({"Image Index": ["x.png"] * 12}, "None of the"),
+    ],
+)
+def test_unusable_data_is_one_sentence(foreign, tmp_path, changes, words):
+    """What cannot be measured at all ends with exit status 1 and a sentence, no traceback."""
+    data = small(tmp_path / "data", **changes)
+    done = command(foreign, data, tmp_path / "report")
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "report" / "metrics.json").exists()
+
+
+def test_a_folder_of_other_files_is_not_written_into(foreign, tmp_path):
+    """--output is never mixed with files that are not a report's."""
+    output = tmp_path / "mine"
+    output.mkdir()
+    (output / "thesis.txt").write_text("mine")
+    done = command(foreign, small(tmp_path / "data"), output)
+    assert done.returncode == 1
+    assert "holds other files" in done.stderr
+    assert [p.name for p in output.iterdir()] == ["thesis.txt"]
+
+
+def test_only_patients_of_training_is_a_sentence(run, tmp_path):
+    """Where every film was trained on, the user learns what to add."""
+    data = tmp_path / "data"
+    shutil.copytree(run.data, data)
+    for film in run.films_of(splits.TEST):
+        (data / "images" / film).unlink()
+    done = command(run.folder, data, tmp_path / "report")
+    assert done.returncode == 1
+    assert "--include-training" in done.stderr
+
+
+def test_screen_shows_the_figures_and_where_the_report_lies(foreign, tmp_path):
+    """The command ends with a table, the report's place and the disclaimer, and status 0."""
+    done = command(foreign, small(tmp_path / "data"), tmp_path / "report")
+    assert done.returncode == 0, done.stderr
+    assert "mean AUROC of the 14 findings" in done.stdout
+    assert "report.html" in done.stdout
+    assert "not for clinical use" in done.stdout
+
+
+def command(model: Path, data: Path, output: Path) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "cxr", "evaluate", str(model), str(data), "--output", str(output)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
