@@ -16,7 +16,7 @@ from dataclasses import MISSING, fields
 from datetime import datetime
 from pathlib import Path
 
-from cxr.training.settings import Settings
+from cxr.training.settings import DEFAULT, RECIPES, Settings
 from cxr.training.splits import KINDS
 
 _DEFAULTS = {
@@ -82,7 +82,21 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--split",
         metavar="|".join(KINDS),
-        help="who is tested on; or the splits.csv of an earlier run (default: %(default)s)",
+        help="who is tested on; or the splits.csv of an earlier run (default: patient; random with "
+        "--recipe article)",
+    )
+    add(
+        "--recipe",
+        choices=tuple(RECIPES),
+        help="article: the 2021 article's way, with fastai's own augmentation, flips and all, and "
+        "one threshold for all labels (default: %(default)s)",
+    )
+    add(
+        "--thresholds",
+        type=_rule,
+        metavar="youden|f1|accuracy|sensitivity=X",
+        help="the rule that chooses thresholds on the validation films (default: youden; accuracy "
+        "with --recipe article)",
     )
     add(
         "--boxes",
@@ -91,19 +105,31 @@ def _parser() -> argparse.ArgumentParser:
         help="BBox_List_2017.csv: teaches the maps where findings lie, and tests them",
     )
     add(
+        "--start",
+        type=Path,
+        nargs="+",
+        metavar="FOLDER",
+        help="model folders to go on from, their weights averaged (default: ImageNet's weights); "
+        "with 0 epochs of both kinds the average itself is measured",
+    )
+    add(
         "--seed",
         type=_whole(0, 2**32 - 1),
         metavar="N",
         help="of split and training (default: %(default)s)",
     )
-    parser.set_defaults(**_DEFAULTS)
+    by_recipe = dict.fromkeys(RECIPES[DEFAULT])  # None: taken from the recipe later
+    parser.set_defaults(**_DEFAULTS | by_recipe)
     return parser
 
 
 def _settings(arguments: list[str] | None) -> Settings:
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.epochs + options.freeze_epochs == 0:
+    options.start = tuple(options.start)
+    for name, value in RECIPES[options.recipe].items():
+        setattr(options, name, getattr(options, name) or value)
+    if options.epochs + options.freeze_epochs == 0 and not options.start:
         parser.error("--epochs and --freeze-epochs are both 0: nothing would be trained")
     options.output = options.output or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}"
     return Settings(**vars(options))
@@ -119,6 +145,17 @@ def _rate(text: str) -> float | None:
     if not 0 < rate < 10:
         raise argparse.ArgumentTypeError("'auto' or a number between 0 and 10 is needed")
     return rate
+
+
+def _rule(text: str) -> str:
+    # Only here: the rules come with scikit-learn, which takes a second to load.
+    from cxr.training.evaluation import thresholds
+
+    try:
+        thresholds.parse_rule(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def _whole(low: int, high: int):

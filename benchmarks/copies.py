@@ -1,0 +1,91 @@
+"""How far scores move when the same film comes at another size or compression.
+
+    python -m benchmarks.copies MODEL SMALL_FILMS FULL_SIZE_FILMS [--output FILE]
+
+SMALL_FILMS and FULL_SIZE_FILMS are folders in NIH's layout that hold the same films, such as 384 px
+and 1024 px. Probabilities are at NIH's prevalence.
+"""
+
+import argparse
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from cxr import atomic, radiograph
+from cxr.radiograph import Radiograph
+from cxr.serving.predictor import Predictor
+from cxr_labels import FINDINGS, LABELS
+
+_FINDINGS = [LABELS.index(finding) for finding in FINDINGS]
+
+
+def main() -> None:
+    """Prints and writes the mean and the largest change of a finding's probability by copy."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model", type=Path)
+    parser.add_argument("small", type=Path)
+    parser.add_argument("full", type=Path)
+    parser.add_argument("--output", type=Path)
+    options = parser.parse_args()
+    changes = measure(Predictor(options.model), options.small, options.full)
+    for copy, change in changes.items():
+        print(f"{copy:<24} mean {change['mean']:.4f}  largest {change['largest']:.3f}")
+    if options.output:
+        atomic.write_text(options.output, json.dumps(changes, indent=2) + "\n")
+
+
+def measure(predictor: Predictor, small: Path, full: Path) -> dict[str, dict[str, float]]:
+    """{copy: {"films", "mean", "largest"}} of |probability of the copy - that of the small film|.
+
+    Over the 14 findings of the films that lie in both folders' `images`.
+    """
+    names = sorted(
+        p.name for p in (full / "images").iterdir() if (small / "images" / p.name).is_file()
+    )
+    films = [small / "images" / name for name in names]
+    copies: dict[str, Callable[[Path], Radiograph]] = {
+        "full size": lambda film: radiograph.read(full / "images" / film.name),
+        "JPEG, quality 90": lambda film: _jpeg(film, 90),
+        "JPEG, quality 75": lambda film: _jpeg(film, 75),
+        "JPEG, quality 50": lambda film: _jpeg(film, 50),
+        "full size, JPEG 75": lambda film: _jpeg(full / "images" / film.name, 75),
+        "three quarters the size": _smaller,
+    }
+    originals = _probabilities(predictor, [radiograph.read(film) for film in films])
+    changes = {}
+    for copy, make in copies.items():
+        moved = np.abs(_probabilities(predictor, [make(film) for film in films]) - originals)
+        changes[copy] = {
+            "films": len(films), "mean": float(moved.mean()), "largest": float(moved.max()),
+        }  # fmt: skip
+    return changes
+
+
+def _probabilities(predictor: Predictor, films: list[Radiograph]) -> np.ndarray:
+    """At NIH's prevalence, [N, 14]."""
+    answers = predictor.predict(films)
+    return np.array([list(answer.probabilities.values()) for answer in answers])[:, _FINDINGS]
+
+
+def _jpeg(film: Path, quality: int) -> Radiograph:
+    file = io.BytesIO()
+    Image.open(film).convert("L").save(file, "JPEG", quality=quality)
+    return radiograph.read(file.getvalue())
+
+
+def _smaller(film: Path) -> Radiograph:
+    file = io.BytesIO()
+    image = Image.open(film).convert("L")
+    width, height = (3 * side // 4 for side in image.size)
+    image.resize((width, height), Image.Resampling.LANCZOS).save(file, "PNG")
+    return radiograph.read(file.getvalue())
+
+
+if __name__ == "__main__":
+    main()
