@@ -24,11 +24,13 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+import pandas as pd
 from PIL import Image
 
 from cxr import machine, model_folder
 from cxr.serving import analysis
 from cxr.serving.predictor import Predictor
+from cxr_labels import FINDINGS, LABELS
 
 ROOT = Path(__file__).parents[1]
 COPIES = 8  # of each film, so that a pass takes long enough to be measured
@@ -62,7 +64,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["CXR_CACHE"] = f"{scratch}/cache"
         data = _lay_out(options.films, Path(scratch) / "data")
-        for measure in (serving, cache, feed, start):
+        for measure in (serving, cache, feed, evaluation, resampling, start):
             for figure in measure(data, options.model):
                 sign = ">=" if figure.better == "higher" else "<="
                 note = "" if figure.reached else "  MISSED"
@@ -79,9 +81,7 @@ def serving(data: Path, model: Path) -> list[Figure]:
     films = [path.read_bytes() for path in sorted((data / "images").iterdir())[:24]]
 
     def unavoidable(film: bytes) -> None:
-        grey = Image.open(io.BytesIO(film)).convert("L")
-        small = np.asarray(grey.resize((size, size), Image.Resampling.BILINEAR), np.float32)
-        session.run(None, {"image": small[None, None] / 255})
+        _decode_and_run(film, size, session)
 
     def answered(film: bytes) -> None:
         analysis.analyze(predictor, film)
@@ -122,13 +122,13 @@ def feed(data: Path, model: Path) -> list[Figure]:
     from fastai.vision.data import ImageBlock
 
     from cxr.training import boxes, learner, nih, pixels
-    from cxr_labels import LABELS
+    from cxr.training.films import Films
 
     size = Predictor(model).config.image_size
     found = nih.load(data)
     names = list(found.table.image)
     built = pixels.build(found.source, names, size)
-    films = learner.Films(built, found.targets, names, boxes.Boxes())
+    films = Films(built, found.targets, names, boxes.Boxes())
     rows = np.arange(len(names))
     cached = learner.make_dls(films, rows, rows[:1], 32)
     plain = DataBlock(
@@ -144,6 +144,46 @@ def feed(data: Path, model: Path) -> list[Figure]:
         ratios.append(slow / quick)
     what = "films/s of a cached epoch / plain fastai pipeline"
     return [Figure(what, statistics.median(ratios), 20, "higher")]
+
+
+def evaluation(data: Path, model: Path) -> list[Figure]:
+    """`evaluate` on 1,000 films, report and all, against decoding and running the network alone."""
+    from cxr.training import evaluate
+
+    size, session = Predictor(model).config.image_size, _plain_session(model)
+    folder = _labelled(data, data.parent / "labelled", 1000)
+    films = [path.read_bytes() for path in sorted((folder / "images").iterdir())]
+    alone = _seconds(lambda film: _decode_and_run(film, size, session), films)
+    begun = time.perf_counter()
+    with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
+        evaluate.evaluate(model, folder, data.parent / "report", include_training=True)
+    whole = time.perf_counter() - begun
+    what = "evaluating 1,000 films of 1024x1024 / decode + resize + run"
+    return [Figure(what, whole / alone, 1.3, "lower")]
+
+
+def resampling(data: Path, model: Path) -> list[Figure]:
+    """Seconds of all intervals: 1,000 resamples over 858 films and 15 labels."""
+    from cxr.training.evaluation import report
+
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "patient": rng.integers(0, 480, 858),
+            "age": rng.uniform(20, 80, 858),
+            "sex": rng.choice(["M", "F"], 858),
+            "view": rng.choice(["PA", "AP"], 858),
+        }
+    )
+    targets = (rng.random((858, len(LABELS))) < 0.1).astype(np.uint8)
+    scores = np.clip(0.1 + 0.2 * targets + rng.normal(0, 0.1, targets.shape), 0.001, 0.999)
+    begun = time.perf_counter()
+    predicted = report.Predicted(table, targets, scores)
+    report.measure(predicted, Predictor(model).config, "patient", None, 0.5)
+    seconds = time.perf_counter() - begun
+    return [
+        Figure("seconds of 1,000 resamples over 858 films, groups and all", seconds, 5, "lower")
+    ]
 
 
 def start(data: Path, model: Path) -> list[Figure]:
@@ -195,6 +235,25 @@ def _lay_out(films: Path, folder: Path) -> Path:
     return folder
 
 
+def _labelled(data: Path, folder: Path, count: int) -> Path:
+    """The same films, linked under `count` names, with labels, groups and boxes made up."""
+    (folder / "images").mkdir(parents=True)
+    films = sorted((data / "images").iterdir())
+    lines = ["Image Index,Finding Labels,Patient ID,Patient Age,Patient Gender,View Position"]
+    boxes = ["Image Index,Finding Label,Bbox [x,y,w,h]"]
+    for i in range(count):
+        name, label = f"{i:08d}_000.png", LABELS[i % len(LABELS)]
+        os.link(films[i % len(films)], folder / "images" / name)
+        lines.append(
+            f"{name},{label},{i // 2},{20 + i % 60},{'MF'[i % 2]},{('PA', 'AP')[i % 3 % 2]}"
+        )
+        if label in FINDINGS and i < count // 8:
+            boxes.append(f"{name},{label},200,300,250,200")
+    (folder / "sample_labels.csv").write_text("\n".join(lines) + "\n")
+    (folder / "BBox_List_2017.csv").write_text("\n".join(boxes) + "\n")
+    return folder
+
+
 def _computed(seed: int) -> bytes:
     """A 1024x1024 PNG that is about as hard to decode as a film."""
     rng = np.random.default_rng(seed)
@@ -204,6 +263,12 @@ def _computed(seed: int) -> bytes:
     file = io.BytesIO()
     Image.fromarray(noisy).save(file, "PNG")
     return file.getvalue()
+
+
+def _decode_and_run(film: bytes, size: int, session: onnxruntime.InferenceSession) -> None:
+    grey = Image.open(io.BytesIO(film)).convert("L")
+    small = np.asarray(grey.resize((size, size), Image.Resampling.BILINEAR), np.float32)
+    session.run(None, {"image": small[None, None] / 255})
 
 
 def _plain_session(model: Path) -> onnxruntime.InferenceSession:

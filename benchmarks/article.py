@@ -26,7 +26,7 @@ _KEPT = (
 
 
 def main() -> None:
-    """Trains by each recipe, and by the article's on patients set apart; writes the figures."""
+    """Trains by each recipe and writes the figures."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

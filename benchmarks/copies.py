@@ -18,9 +18,7 @@ from PIL import Image
 from cxr import atomic, radiograph
 from cxr.radiograph import Radiograph
 from cxr.serving.predictor import Predictor
-from cxr_labels import FINDINGS, LABELS
-
-_FINDINGS = [LABELS.index(finding) for finding in FINDINGS]
+from cxr_labels import FINDINGS
 
 
 def main() -> None:
@@ -35,15 +33,19 @@ def main() -> None:
     options = parser.parse_args()
     changes = measure(Predictor(options.model), options.small, options.full)
     for copy, change in changes.items():
-        print(f"{copy:<24} mean {change['mean']:.4f}  largest {change['largest']:.3f}")
+        print(
+            f"{copy:<24} mean {change['mean']:.4f}  largest {change['largest']:.3f}  "
+            f"flags turned {change['flags_turned']:.3f}"
+        )
     if options.output:
         atomic.write_text(options.output, json.dumps(changes, indent=2) + "\n")
 
 
 def measure(predictor: Predictor, small: Path, full: Path) -> dict[str, dict[str, float]]:
-    """{copy: {"films", "mean", "largest"}} of |probability of the copy - that of the small film|.
+    """{copy: {"films", "mean", "largest", "flags_turned"}}.
 
-    Over the 14 findings of the films that lie in both folders' `images`.
+    Mean and largest |probability of the copy - that of the small film|, and the share of flags that
+    are not the same, over the 14 findings of the films that lie in both folders' `images`.
     """
     names = sorted(
         p.name for p in (full / "images").iterdir() if (small / "images" / p.name).is_file()
@@ -57,20 +59,26 @@ def measure(predictor: Predictor, small: Path, full: Path) -> dict[str, dict[str
         "full size, JPEG 75": lambda film: _jpeg(full / "images" / film.name, 75),
         "three quarters the size": _smaller,
     }
-    originals = _probabilities(predictor, [radiograph.read(film) for film in films])
+    originals, flags = _answers(predictor, [radiograph.read(film) for film in films])
     changes = {}
     for copy, make in copies.items():
-        moved = np.abs(_probabilities(predictor, [make(film) for film in films]) - originals)
+        probabilities, flagged = _answers(predictor, [make(film) for film in films])
+        moved = np.abs(probabilities - originals)
         changes[copy] = {
-            "films": len(films), "mean": float(moved.mean()), "largest": float(moved.max()),
-        }  # fmt: skip
+            "films": len(films),
+            "mean": float(moved.mean()),
+            "largest": float(moved.max()),
+            "flags_turned": float((flagged != flags).mean()),
+        }
     return changes
 
 
-def _probabilities(predictor: Predictor, films: list[Radiograph]) -> np.ndarray:
-    """At NIH's prevalence, [N, 14]."""
+def _answers(predictor: Predictor, films: list[Radiograph]) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities at NIH's prevalence and flags (bool), [N, 14]."""
     answers = predictor.predict(films)
-    return np.array([list(answer.probabilities.values()) for answer in answers])[:, _FINDINGS]
+    probabilities = [[answer.probabilities[finding] for finding in FINDINGS] for answer in answers]
+    flags = [[finding in answer.flagged for finding in FINDINGS] for answer in answers]
+    return np.array(probabilities), np.array(flags)
 
 
 def _jpeg(film: Path, quality: int) -> Radiograph:

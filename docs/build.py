@@ -109,10 +109,11 @@ def recipe_command() -> str:
 def copy_figures() -> str:
     """How far the starter's probabilities move between copies of a film."""
     rows = [
-        f"| {copy} | {change['mean']:.4f} | {change['largest']:.3f} |"
+        f"| {copy} | {change['mean']:.4f} | {change['largest']:.3f} | "
+        f"{100 * change['flags_turned']:.1f} % |"
         for copy, change in _read(COPIES).items()
     ]
-    head = ["| copy of the film | mean change | largest |", "|---|---|---|"]
+    head = ["| copy of the film | mean change | largest | flags that turn |", "|---|---|---|---|"]
     return "\n".join([*head, *rows])
 
 

@@ -5,7 +5,10 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,14 +18,17 @@ from PIL import Image
 from served import app
 from test_cli import KEYS, bad_files
 
-from cxr import radiograph
+from cxr import prevalence, radiograph
 from cxr.serving.predictor import Predictor
 from cxr.training import splits
-from cxr_labels import LABELS
+from cxr_labels import DISPLAY, LABELS
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 ROOT = Path(__file__).parents[1]
 FILM = ROOT / "examples" / "chest_rg1.png"
-NOT_CHEST = ROOT / "examples" / "not_chest_rg3.png"
+STARTER = ROOT / "models" / "starter"
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +68,42 @@ def test_analyze_gives_the_object_of_the_command_line(client):
     printed = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout)
     assert list(found) == KEYS
     assert found == {**printed, "file": FILM.name}
+
+
+@pytest.mark.parametrize("stated", ["training", "Effusion=0.3"])
+def test_prevalence_is_a_callers_to_state(client, stated):
+    """/predict and /analyze state scores at a given prevalence, as the predictor does (1e-4)."""
+    expected = _scores(stated)
+    answer = client.predict(handle_file(FILM), prevalence=stated, api_name="/predict")
+    served = {c["label"]: c["confidence"] for c in answer["confidences"]}
+    found = client.predict(handle_file(FILM), prevalence=stated, api_name="/analyze")
+    assert served == pytest.approx(expected, abs=1e-4)
+    assert found["probabilities"] == pytest.approx(expected, abs=1e-4)
+    assert found["prevalence"] == stated
+
+
+def test_without_a_prevalence_scores_are_stated_at_nihs(client):
+    """Scripts that name none are answered at NIH's, which is not that of the training films."""
+    expected = _scores("nih")
+    answer = client.predict(handle_file(FILM), api_name="/predict")
+    served = {c["label"]: c["confidence"] for c in answer["confidences"]}
+    found = client.predict(handle_file(FILM), api_name="/analyze")
+    assert served == pytest.approx(expected, abs=1e-4)
+    assert found["probabilities"] == pytest.approx(expected, abs=1e-4)
+    assert found["prevalence"] == "nih"
+    assert expected != pytest.approx(_scores("training"), abs=0.01)
+
+
+@pytest.mark.parametrize("endpoint", ["/predict", "/analyze"])
+@pytest.mark.parametrize(
+    ("stated", "words"),
+    [("full", "'full' is not understood"), ("Effusion=30", "a number between 0 and 1")],
+)
+def test_bad_prevalence_reaches_a_caller_as_a_sentence(client, endpoint, stated, words):
+    """What is no prevalence is an error that says so in one line."""
+    with pytest.raises(AppError, match=words) as raised:
+        client.predict(handle_file(FILM), prevalence=stated, api_name=endpoint)
+    assert "\n" not in str(raised.value)
 
 
 def test_explain_gives_a_picture_of_the_film(client):
@@ -123,20 +165,26 @@ def test_named_model_that_is_not_there_stops_the_start():
     assert "Traceback" not in done.stderr
 
 
-@pytest.fixture(scope="module")
-def browser():
-    """Headless Chromium."""
-    chromium = shutil.which("chromium")
-    if not chromium:
+@contextmanager
+def chromium() -> "Iterator[Browser]":
+    """Headless Chromium; without one the test is skipped."""
+    program = shutil.which("chromium")
+    if not program:
         pytest.skip("there is no Chromium on this machine")
     from playwright.sync_api import sync_playwright
 
     quiet = ["background-networking", "component-update", "sync", "gpu", "quic"]
     flags = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in quiet)]
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=flags)
+        started = playwright.chromium.launch(executable_path=program, args=flags)
         yield started
         started.close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture
@@ -185,6 +233,40 @@ def test_threshold_filters_the_sorted_list(page):
     assert min(scores) >= 10
 
 
+def test_prevalence_chosen_on_the_page_restates_the_scores(page):
+    """The training films' prevalence changes the scores and the sentence on what they mean."""
+    page.set_input_files("#film input[type=file]", FILM)
+    page.wait_for_selector("#evidence-picture img")
+    label, meaning = page.locator("#label").inner_text(), page.locator("#meaning")
+    assert "in the mix of NIH's 112,120." in meaning.inner_text()
+    assert _listed(page) == _rounded(_scores("nih"))
+    page.locator("#prevalence input").click()
+    page.get_by_role("option", name="the model's training films").click()
+    meaning.get_by_text("in the mix of those that the model was trained on").wait_for()
+    assert page.locator("#label").inner_text() != label
+    assert _listed(page) == _rounded(_scores("training"))
+
+
+def test_own_prevalence_is_taken_on_the_page(page):
+    """A share that the reader types is the one that scores and sentence are given at."""
+    page.set_input_files("#film input[type=file]", FILM)
+    page.wait_for_selector("#evidence-picture img")
+    page.locator("#prevalence input").fill("Effusion=0.3")
+    page.locator("#prevalence input").press("Enter")
+    page.locator("#meaning").get_by_text("but with Effusion=0.3").wait_for()
+    assert _listed(page) == _rounded(_scores("Effusion=0.3"))
+
+
+def test_nonsense_for_a_prevalence_is_said_on_the_page(page):
+    """What is no prevalence is said in a sentence, and the scores stay as they are."""
+    page.set_input_files("#film input[type=file]", FILM)
+    page.wait_for_selector("#evidence-picture img")
+    page.locator("#prevalence input").fill("about half")
+    page.locator("#prevalence input").press("Enter")
+    page.get_by_text("The prevalence 'about half' is not understood").wait_for()
+    assert _listed(page) == _rounded(_scores("nih"))
+
+
 def test_other_finding_shows_another_overlay(page):
     """Choosing a finding exchanges the evidence picture."""
     page.set_input_files("#film input[type=file]", FILM)
@@ -210,7 +292,26 @@ def test_narrow_page_does_not_overflow(browser, address):
     """At 360 px nothing has to be scrolled sideways, with an answer on the page."""
     page = browser.new_page(viewport={"width": 360, "height": 800})
     page.goto(address)
-    page.set_input_files("#film input[type=file]", NOT_CHEST)
+    page.set_input_files("#film input[type=file]", FILM)
     page.wait_for_selector("#evidence-picture img")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.close()
+
+
+def _scores(stated: str) -> dict[str, float]:
+    """What the starter says of the film at a prevalence, without a page."""
+    film = radiograph.read(FILM)
+    return Predictor(STARTER).predict([film], prevalence.parse(stated))[0].probabilities
+
+
+def _rounded(scores: dict[str, float]) -> dict[str, str]:
+    return {DISPLAY[label]: f"{100 * score:.1f} %" for label, score in scores.items()}
+
+
+def _listed(page) -> dict[str, str]:
+    """The table of the page: the score of each finding as it is written there."""
+    names, scores = (
+        page.locator(f"#table tbody td:nth-child({column}){inner}").all_inner_texts()
+        for column, inner in ((1, " span"), (2, ""))
+    )
+    return dict(zip(names, scores, strict=True))

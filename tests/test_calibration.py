@@ -61,10 +61,10 @@ def true_pairs(slopes, offsets):
 
 
 def test_many_positives_give_the_true_pair():
-    """On 40,000 films every label's own slope and offset are found, however labels differ."""
+    """On 20,000 films every label's own slope and offset are found, however labels differ."""
     rng = np.random.default_rng(0)
     slopes, offsets = np.exp(rng.normal(-0.3, 0.4, 15)), rng.normal(0.2, 0.5, 15)
-    made = films(rng, 40_000, slopes, offsets)
+    made = films(rng, 20_000, slopes, offsets)
     a, b = np.array([fit(made)[label] for label in LABELS]).T
     true_a, true_b = true_pairs(slopes, offsets)
     assert np.abs(a / true_a - 1).max() < 0.12
@@ -97,7 +97,7 @@ def test_few_positives_are_calibrated_better_than_alone(between):
     """
     rng = np.random.default_rng(0)
     shrunk, alone = [], []
-    for _ in range(12):
+    for _ in range(8):
         slopes = 0.7 * np.exp(rng.normal(0, between, 15))
         offsets = 0.2 + rng.normal(0, between, 15)
         seen, new = (films(rng, count, slopes, offsets) for count in (280, 4000))

@@ -1,6 +1,7 @@
 """A whole training on films with planted marks, and what it leaves behind.
 
-One short CPU run of train.py serves all tests of this file.
+One short CPU run of train.py serves most tests of this file; it is also gone on from, and a very
+short one follows the article's recipe.
 """
 
 import json
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnxruntime
@@ -15,14 +17,20 @@ import pandas as pd
 import planted
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
+import train
 from cxr import model_folder, radiograph
 from cxr.serving.predictor import Predictor
-from cxr.training import boxes, export, net, splits
+from cxr.training import boxes, export, learner, net, splits
+from cxr.training import run as train_run
 from cxr.training.evaluation import localisation
+from cxr.training.films import Films
+from cxr.training.settings import Settings
 from cxr_labels import LABELS
 
 ROOT = Path(__file__).parents[1]
+UNTRAINED = ("--epochs", "0", "--freeze-epochs", "0")
 
 
 def test_planted_marks_are_told_from_films_without(run):
@@ -63,7 +71,11 @@ def test_folder_is_complete(run):
         "predictions.csv",
         "README.md",
         "history.csv",
-        *(f"figures/{n}.png" for n in ("accuracy", "auroc", "batch", "history")),
+        "screening.npz",
+        "report.html",
+        *(f"figures/{n}.png" for n in ("batch", "history")),
+        *(f"figures/{n}.png" for n in ("accuracy", "auroc", "precision_recall", "reliability")),
+        *(f"figures/{n}.png" for n in ("roc", "subgroups", "thresholds")),
     }
 
 
@@ -91,12 +103,15 @@ def test_fastai_export_predicts_a_film_file(run, monkeypatch):
 
 
 def test_export_names_no_place_of_this_machine(run):
-    """Neither the pickle nor any text of the folder says where data and output lay."""
+    """No file of the folder says where data and output lay; but the pickle, nor where the code."""
     with zipfile.ZipFile(run.folder / "model.pkl") as archive:
-        pickles = b"".join(archive.read(n) for n in archive.namelist() if n.endswith("data.pkl"))
-    texts = [p.read_bytes() for p in run.folder.iterdir() if p.suffix in {".json", ".md", ".csv"}]
+        pickles = [archive.read(n) for n in archive.namelist() if n.endswith("data.pkl")]
+    paths = [path for path in run.folder.rglob("*") if path.is_file() and path.suffix != ".pkl"]
+    assert run.folder / "report.html" in paths
+    files = [path.read_bytes() for path in paths]
     for place in (run.data.parent.name, str(run.folder.parent)):
-        assert place.encode() not in b"".join([pickles, *texts])
+        assert place.encode() not in b"".join([*pickles, *files])
+    assert str(ROOT).encode() not in b"".join(files)
 
 
 def test_test_patients_were_not_trained_on(run):
@@ -139,7 +154,7 @@ def test_undefined_figures_are_null_with_a_reason(run):
 
 def test_result_is_printed_on_one_screen(run):
     """The run ends with a table of findings, the floor, the folder and how to try it."""
-    screen = run.printed[run.printed.rindex("Test: ") :]
+    screen = run.printed[run.printed.index("patients measured") :]
     assert len(screen.splitlines()) < 40
     for words in ("mean AUROC", "always", "app.py --model", "not for clinical use"):
         assert words in screen
@@ -176,6 +191,180 @@ def test_zip_is_trained_on_in_place(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "out", "sample.zip"]
 
 
+@pytest.fixture(scope="module")
+def measured_again(run, tmp_path_factory) -> Path:
+    """The run's folder measured once more, without a training, on the same data and split."""
+    folder = tmp_path_factory.mktemp("again") / "model"
+    _train(run.data, folder, *_start(run.folder), *UNTRAINED)
+    return folder
+
+
+def test_start_without_epochs_is_the_network_it_starts_from(run, measured_again):
+    """Exported again, the network answers as before, to 1e-4 in a logit."""
+    films = np.random.default_rng(2).random((4, 1, planted.SIDE, planted.SIDE), np.float32)
+    before, after = (Predictor(folder).run(films).logits for folder in (run.folder, measured_again))
+    assert np.abs(after - before).max() < 1e-4
+
+
+def test_start_without_epochs_measures_the_same(run, measured_again):
+    """On the same test films every finding has the AUROC that it had."""
+    before, after = (
+        json.loads((folder / "metrics.json").read_text()) for folder in (run.folder, measured_again)
+    )
+    assert after["n_images"] == before["n_images"]
+    for label in ("Mass", "Effusion", "No Finding"):
+        expected = before["findings"][label]["auroc"]
+        assert after["findings"][label]["auroc"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_start_without_epochs_tells_how_the_network_was_trained(run, measured_again):
+    """Rate, epochs and boxes are those of the training, not of the run that only measures."""
+    before, after = (model_folder.load(f).training for f in (run.folder, measured_again))
+    told = ("recipe", "seed", "freeze_epochs", "epochs", "image_size", "learning_rate", "boxes")
+    assert {name: after[name] for name in told} == {name: before[name] for name in told}
+    assert after["epochs"] == 8
+    assert "taught with the boxes" in after["boxes"]
+    assert "8 epochs of head and body" in (measured_again / "README.md").read_text()
+
+
+def test_averaged_starts_say_what_taught_them(run):
+    """The average of two networks, not trained itself, names both and what boxes they had."""
+    told = train_run._schedule(
+        Settings(run.data, run.folder, epochs=0, freeze_epochs=0, start=(run.folder, run.folder))
+    )
+    assert [one["epochs"] for one in told["start"]] == [8, 8]
+    assert told["epochs"] == told["freeze_epochs"] == 0
+    assert told["boxes"] == model_folder.load(run.folder).training["boxes"]
+
+
+def test_average_has_the_mean_of_the_weights(run, tmp_path):
+    """Each number of the averaged network is the mean of the two; counters are not averaged."""
+    first = load_file(run.folder / "model.safetensors")
+    random = torch.Generator().manual_seed(0)
+    second = {
+        name: value + torch.randn(value.shape, generator=random)
+        if value.is_floating_point()
+        else value
+        for name, value in first.items()
+    }
+    _copy_of(run.folder, tmp_path / "other", second)
+    found = net.average([run.folder, tmp_path / "other"]).state_dict()
+    assert found.keys() == first.keys()
+    for name, value in found.items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, (first[name] + second[name]) / 2)
+        else:
+            assert torch.equal(value, first[name])
+
+
+def test_other_architectures_cannot_be_averaged(run, tmp_path):
+    """Networks with other bodies are refused with a sentence that names the option."""
+    other = net.EvidenceNet("resnet18", pretrained=False)
+    _copy_of(run.folder, tmp_path / "other", other.state_dict(), architecture="resnet18")
+    with pytest.raises(ValueError, match="one architecture can be averaged; check --start"):
+        net.average([run.folder, tmp_path / "other"])
+
+
+def test_start_that_saw_the_held_out_is_refused(run, tmp_path):
+    """Another split would test on patients that were trained on: the network's own is named."""
+    output = tmp_path / "out"
+    options = ("--start", str(run.folder), "--seed", "1", "--image-size", str(planted.SIDE))
+    done = _run("--data", str(run.data), "--output", str(output), *options, cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"--split {run.folder / 'splits.csv'}" in done.stderr.splitlines()[-1]
+    assert "was trained on" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([*UNTRAINED], "both 0: nothing would be trained"),
+        (["--thresholds", "sensitivity=2"], "needs a share above 0 and up to 1"),
+        (["--thresholds", "best"], "is none of youden, f1"),
+        (["--recipe", "other"], "invalid choice"),
+    ],
+)
+def test_wrong_usage_is_one_sentence(capsys, options, words):
+    """What cannot be meant has status 2, and its last line says why."""
+    with pytest.raises(SystemExit) as stopped:
+        train.main(["--data", "nowhere", *options])
+    assert stopped.value.code == 2
+    assert words in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("options", "split", "thresholds"),
+    [
+        ([], "patient", "youden"),
+        (["--recipe", "article"], "random", "accuracy"),
+        (["--recipe", "article", "--split", "patient"], "patient", "accuracy"),
+        (["--recipe", "article", "--thresholds", "f1"], "random", "f1"),
+        (["--split", "official"], "official", "youden"),
+    ],
+)
+def test_recipe_gives_way_to_what_is_named(options, split, thresholds):
+    """A recipe sets split and thresholds; an option of its own name overrides it."""
+    settings = train._settings(["--data", "sample", *options])
+    assert (settings.split, settings.thresholds) == (split, thresholds)
+
+
+@pytest.fixture(scope="module")
+def article(tmp_path_factory) -> Path:
+    """The folder of a very short run of the article's recipe."""
+    data = planted.make_folder(tmp_path_factory.mktemp("article") / "data", patients=40)
+    folder = data.parent / "model"
+    size = ("--image-size", "64")
+    short = ("--epochs", "1", "--freeze-epochs", "0", "--lr", "1e-3")
+    _train(data, folder, "--recipe", "article", *short, *size)
+    return folder
+
+
+def test_articles_recipe_counts_the_films_of_trained_patients(article):
+    """Film by film, test films are of patients that were trained on: metrics and card say so."""
+    table = splits.read(article / "splits.csv")
+    trained = table.patient[table.split == splits.TRAIN]
+    leaked = (table.split == splits.TEST) & table.patient.isin(trained)
+    metrics = json.loads((article / "metrics.json").read_text())
+    assert metrics["films_of_trained_patients"] == leaked.sum() > 0
+    assert (
+        f"{leaked.sum()} of the test films are of patients" in (article / "README.md").read_text()
+    )
+
+
+def test_articles_recipe_has_one_threshold(article):
+    """All findings that were trained on are flagged from one probability on."""
+    config = model_folder.load(article)
+    assert config.thresholds == dict.fromkeys(planted.MARKS, config.accuracy_threshold)
+    assert config.threshold_rule == "accuracy"
+
+
+def test_thresholds_of_the_default_recipe_differ(run):
+    """By the default rule each finding has a threshold of its own."""
+    thresholds = model_folder.load(run.folder).thresholds
+    assert set(thresholds) == set(planted.MARKS)
+    assert len(set(thresholds.values())) == len(thresholds)
+
+
+@pytest.mark.parametrize(("recipe", "mirrors"), [("default", False), ("article", True)])
+def test_only_the_articles_recipe_flips_films(recipe, mirrors):
+    """Of films that are bright on the left, fastai's flips turn about half; the default's none."""
+    torch.manual_seed(0)
+    left = np.zeros((64, 64), np.uint8)
+    left[:, :32] = 255
+    films = Films(
+        SimpleNamespace(film=lambda row: left),
+        np.eye(len(LABELS), dtype=np.uint8)[np.arange(68) % len(LABELS)],
+        [f"{row}.png" for row in range(68)],
+        boxes.Boxes(),
+    )
+    dls = learner.make_dls(films, np.arange(64), np.arange(64, 68), 64, recipe)
+    middle = dls.one_batch()[0].as_subclass(torch.Tensor)[:, 0, 16:48]
+    mirrored = (middle[..., 32:].mean((1, 2)) > middle[..., :32].mean((1, 2))).float().mean()
+    assert 0.25 < mirrored < 0.75 if mirrors else mirrored == 0
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -184,6 +373,7 @@ def test_zip_is_trained_on_in_place(tmp_path):
         (["--data", "DATA", "--boxes", "DATA/sample_labels.csv"], "not the release's list"),
         (["--data", "DATA", "--arch", "no_such_net"], "no body 'no_such_net'"),
         (["--data", "DATA", "--split", "nowhere.csv"], "neither one of"),
+        (["--data", "DATA", "--start", "nowhere"], "no model folder 'nowhere'"),
     ],
 )
 def test_wrong_input_stops_with_a_sentence(tmp_path, options, words):
@@ -255,6 +445,18 @@ def load_fastai(folder: Path, monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.chdir(folder.parents[1])
     return from_pretrained_fastai(f"{folder.parent.name}/{folder.name}")
+
+
+def _start(folder: Path) -> tuple[str, ...]:
+    return ("--start", str(folder), "--split", str(folder / "splits.csv"))
+
+
+def _copy_of(folder: Path, copy: Path, weights: dict[str, torch.Tensor], **changes: str) -> None:
+    """What `net.load` reads of a model folder, with other weights and a changed config."""
+    copy.mkdir()
+    config = json.loads((folder / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, **changes}))
+    save_file(weights, copy / "model.safetensors")
 
 
 def _train(data: Path, output: Path, *options: str) -> subprocess.CompletedProcess:

@@ -129,7 +129,7 @@ def compress(films: torch.Tensor, qualities: torch.Tensor) -> torch.Tensor:
     blocks = films[lossy, 0, :side, :side].reshape(len(lossy), side // 8, 8, side // 8, 8)
     quality = qualities[lossy].clamp(1, 99)
     scale = torch.where(quality < 50, 50 / quality, 2 - quality / 50)
-    steps = (_QUANTA.to(films.device) * scale[:, None, None] / 255).clamp_min(1 / 255)
+    steps = (_QUANTA.to(films.device) * scale[:, None, None]).round().clamp(1, 255) / 255
     cosines = _cosines(films.device)
     turned = torch.einsum("ui,nxiyj,vj->nxuyv", cosines, blocks - _LEVEL, cosines)
     steps = steps[:, None, :, None]

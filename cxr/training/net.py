@@ -21,6 +21,7 @@ from cxr import model_folder
 from cxr_labels import LABELS
 
 POOLING = "log-sum-exp, learned sharpness per label"
+SMOOTHING = 0.7  # px, standard deviation of the Gaussian that films are smoothed by
 PACKAGED = "tf_efficientnet_lite0"  # the body whose ImageNet weights come in a package
 
 
@@ -46,6 +47,7 @@ class EvidenceNet(nn.Module):
 
     mean: torch.Tensor
     std: torch.Tensor
+    smoothing: torch.Tensor
 
     def __init__(self, architecture: str = PACKAGED, pretrained: bool = True):
         """Raises ValueError when timm has no such body, or it lacks features at those strides."""
@@ -62,6 +64,9 @@ class EvidenceNet(nn.Module):
         # Normalisation lives in the network, so that no caller can forget it.
         self.register_buffer("mean", torch.tensor(mean))
         self.register_buffer("std", torch.tensor(std))
+        # What a copy of a film at another size or compression changes is finest grain: it is
+        # smoothed away first (docs/experiments.md).
+        self.register_buffer("smoothing", _gaussian(SMOOTHING))
         for layer in (self.fine, self.coarse):
             nn.init.normal_(layer.weight, std=0.01)
 
@@ -73,7 +78,8 @@ class EvidenceNet(nn.Module):
 
     def outputs(self, films: torch.Tensor) -> Outputs:
         """Logits, evidence maps and embedding of films [N, 1, S, S]."""
-        fine, coarse = self.body((films - self.mean) / self.std)
+        smooth = F.conv2d(F.pad(films, (1, 1, 1, 1), mode="replicate"), self.smoothing)
+        fine, coarse = self.body((smooth - self.mean) / self.std)
         raised = F.interpolate(
             self.coarse(self.drop(coarse)), fine.shape[-2:], mode="bilinear", align_corners=False
         )
@@ -111,7 +117,10 @@ def load(folder: str | Path) -> EvidenceNet:
     folder = Path(folder)
     config = json.loads((folder / model_folder.CONFIG).read_text(encoding="utf-8"))
     net = EvidenceNet(config["architecture"], pretrained=False)
-    net.load_state_dict(load_file(folder / model_folder.SAFETENSORS))
+    unsmoothed = {
+        "smoothing": _gaussian(0.0)
+    }  # as the first networks were, which hold no such thing
+    net.load_state_dict(unsmoothed | load_file(folder / model_folder.SAFETENSORS))
     return net.eval()
 
 
@@ -135,6 +144,14 @@ def average(folders: Sequence[str | Path]) -> EvidenceNet:
         }
     )
     return nets[0].train()
+
+
+def _gaussian(sigma: float) -> torch.Tensor:
+    """A 3x3 kernel [1, 1, 3, 3] that sums to 1. sigma: in pixels; 0 leaves films as they are."""
+    away = torch.tensor([1.0, 0.0, 1.0])
+    side = torch.exp(-away / (2 * sigma**2)) if sigma else 1 - away
+    kernel = torch.outer(side, side)
+    return (kernel / kernel.sum())[None, None]
 
 
 def _make_body(architecture: str, pretrained: bool) -> tuple[Any, float, float]:

@@ -122,9 +122,10 @@ def _schedule(settings: Settings) -> dict[str, Any]:
     A run that only measures another's network tells how that one was trained.
     """
     before = [_schedule_of(model_folder.load(folder)) for folder in settings.start]
-    if len(before) == 1 and not settings.epochs and not settings.freeze_epochs:
+    trains = settings.epochs or settings.freeze_epochs
+    if len(before) == 1 and not trains:
         return before[0]
-    return {
+    own = {
         "recipe": settings.recipe,
         "seed": settings.seed,
         "freeze_epochs": settings.freeze_epochs,
@@ -132,11 +133,14 @@ def _schedule(settings: Settings) -> dict[str, Any]:
         "image_size": settings.image_size,
         "start": before,
     }
+    if not trains:  # what taught the maps is the runs' before, whatever boxes this one measures on
+        own["boxes"] = " ".join(dict.fromkeys(one["boxes"] for one in before if "boxes" in one))
+    return own
 
 
 def _schedule_of(config: model_folder.Config) -> dict[str, Any]:
-    kept = ("recipe", "seed", "freeze_epochs", "epochs", "learning_rate", "device", "start")
-    known = {name: config.training[name] for name in kept if name in config.training}
+    kept = ("recipe", "seed", "freeze_epochs", "epochs", "learning_rate", "device", "boxes")
+    known = {k: config.training[k] for k in (*kept, "start") if k in config.training}
     return {"image_size": config.image_size, "start": [], **known}
 
 

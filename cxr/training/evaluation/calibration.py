@@ -39,7 +39,7 @@ from cxr_labels import FINDINGS, LABELS
 
 SPREAD = np.array([0.2, 0.2])  # of log slope and offset between labels, before seeing data
 _SPREAD_LABELS = 2.0  # how many labels that guess is worth
-_WEAK = np.array([1.0, 1.0])  # width of the prior that keeps the common fit finite
+_WEAK = np.array([1.0, 1.0])  # widths of the prior that keeps a fit of many positives finite
 _ROUNDS = 200
 _TOLERANCE = 1e-8
 
@@ -66,9 +66,9 @@ def fit(
 
     logits, targets: [N, 15] of the validation films; patients: [N]; prevalence: [15], the shares
     at which the model was trained. a > 0. A label without positives or without negatives gets
-    the common fit; "No Finding" has no part in the common fit, and its offset is drawn towards
-    none, since what is missing in the findings is too much in it. The identity, nearly, where
-    the logits are calibrated already.
+    the common fit. "No Finding" has no part in it and is hardly drawn to it: it is frequent
+    enough to stand alone, what is missing in the findings is too much in it, and how far findings
+    lie apart says nothing of it. The identity, nearly, where the logits are calibrated already.
     """
     logits = np.asarray(logits, np.float64)
     centres = log_odds(sigmoid(logits).mean(0))
@@ -91,9 +91,9 @@ def fit(
     spread = _spread(findings, common, effect)
     pairs = {}
     for k, label in enumerate(LABELS):
-        at = common if label in FINDINGS else common * (1, 0)
+        at, widths = (common, spread) if label in FINDINGS else (common * (1, 0), _WEAK)
         if label in fitted:
-            at, _ = _maximum(fitted[label], at, spread, effect)
+            at, _ = _maximum(fitted[label], at, widths, effect)
         slope = float(np.exp(at[0]))
         pairs[label] = (slope, float(centres[k] * (1 - slope) + at[1]))
     return pairs

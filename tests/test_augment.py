@@ -1,0 +1,210 @@
+"""Augmentation: what JPEG leaves of a film, maps that move with their films, boxes by share."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from fastai.torch_core import TensorMultiCategory
+from PIL import Image
+
+from cxr.training.augment import AugmentFilms, MixFilms, TensorBoxMap, TensorFilm, compress
+from cxr.training.boxes import GRID
+from cxr.training.learner import box_loss
+from cxr_labels import LABELS
+
+QUALITIES = (30, 40, 50, 60, 75, 90)
+TRAINING, VALIDATION = 0, 1  # as fastai numbers the sets
+
+
+@pytest.fixture(autouse=True)
+def _same_draws():
+    torch.manual_seed(0)
+
+
+@pytest.mark.parametrize("quality", QUALITIES)
+def test_compression_is_that_of_jpeg(quality):
+    """A picture loses what Pillow's JPEG takes at that quality, not at one ten lower or higher."""
+    _check_compression(_drawn(128), quality)
+
+
+@pytest.mark.parametrize("quality", QUALITIES)
+def test_compression_of_a_real_film_is_that_of_jpeg(nih_folder: Path, quality):
+    """The same of a radiograph with its grain."""
+    with Image.open(min((nih_folder / "images").iterdir())) as film:
+        _check_compression(np.asarray(film.convert("L")), quality)
+
+
+def test_quality_from_100_on_leaves_a_film_as_it_is():
+    """Of a batch only the films below 100 change."""
+    films = torch.rand(4, 1, 32, 32)
+    found = compress(films, torch.tensor([100.0, 60.0, 130.0, 100.0]))
+    assert [torch.equal(a, b) for a, b in zip(found, films, strict=True)] == [
+        True,
+        False,
+        True,
+        True,
+    ]
+
+
+@pytest.mark.parametrize("side", [7, 8, 100, 127])
+def test_border_that_fills_no_block_stays(side):
+    """Sides that 8 does not divide: whole blocks lose detail, the rest is untouched."""
+    films = torch.rand(2, 1, side, side)
+    found = compress(films, torch.full((2,), 30.0))
+    whole = side // 8 * 8
+    assert found.shape == films.shape
+    assert torch.equal(found[..., whole:, :], films[..., whole:, :])
+    assert torch.equal(found[..., :, whole:], films[..., :, whole:])
+    assert whole == 0 or not torch.equal(found, films)
+
+
+def test_each_film_has_its_own_quality():
+    """A film of a batch is compressed as if it were alone."""
+    films, qualities = torch.rand(3, 1, 40, 40), torch.tensor([30.0, 55.0, 90.0])
+    together = compress(films, qualities)
+    alone = torch.cat([compress(films[i : i + 1], qualities[i : i + 1]) for i in range(3)])
+    assert torch.allclose(together, alone, atol=1e-6)
+
+
+def test_augmented_films_keep_range_and_shape():
+    """Training films come out changed, of the same shape and type, within 0 and 1."""
+    films, targets, maps = _batch(16)
+    augmented = AugmentFilms()((films, targets, maps), split_idx=TRAINING)
+    assert isinstance(augmented[0], TensorFilm)
+    assert augmented[0].shape == films.shape
+    assert augmented[2].shape == maps.shape
+    for part in (augmented[0], augmented[2]):
+        assert part.min() >= 0
+        assert part.max() <= 1
+    assert all((a - b).abs().max() > 0.05 for a, b in zip(augmented[0], films, strict=True))
+    assert torch.equal(augmented[1], targets)
+
+
+def test_box_maps_move_with_their_films():
+    """The centre of a box on the map follows that of the bright patch on the film."""
+    films, targets, maps = _batch(32)
+    before = _centres(films)
+    still = AugmentFilms(grey=0, sharpness=0, noise=0, quality=100)
+    moved, _, moved_maps = still((films, targets, maps), split_idx=TRAINING)
+    on_films, on_maps = _centres(moved), _centres(moved_maps[:, :1])
+    assert (on_films - before).norm(dim=-1).median() > 1 / GRID  # a cell
+    assert (on_films - on_maps).norm(dim=-1).max() < 0.25 / GRID
+
+
+def test_films_are_never_mirrored():
+    """A film stays the right way round: the part on its left stays left."""
+    films = torch.zeros(200, 1, 32, 32)
+    films[..., :16] = 1
+    turned = AugmentFilms()((TensorFilm(films),), split_idx=TRAINING)[0]
+    assert (turned[..., 8:24, :16].mean((1, 2, 3)) > turned[..., 8:24, 16:].mean((1, 2, 3))).all()
+
+
+@pytest.mark.parametrize("transform", [AugmentFilms(), MixFilms(p=1.0)])
+def test_validation_films_are_untouched(transform):
+    """Neither augmentation nor mixup touches what is measured."""
+    batch = _batch(8)
+    for before, after in zip(batch, transform(batch, split_idx=VALIDATION), strict=True):
+        assert torch.equal(before, after)
+
+
+def test_everything_of_a_film_mixes_in_one_share():
+    """Films, targets and box maps are mixed with the same other film in the same share."""
+    n = 8
+    known = torch.eye(n)  # film i is bright at pixel i alone, so that a mix shows its parts
+    films = TensorFilm(known.reshape(n, 1, 1, n))
+    maps = TensorBoxMap(known.reshape(n, 1, 1, n).expand(n, 2, 1, n))
+    found = MixFilms(p=1.0)((films, TensorMultiCategory(known), maps), split_idx=TRAINING)
+    shares, targets, mixed = (part.as_subclass(torch.Tensor) for part in found)
+    shares = shares.reshape(n, n)
+    assert torch.allclose(shares.sum(1), torch.ones(n))
+    assert (shares.diagonal() >= 0.5).all()  # a film's own share is the larger
+    assert ((shares > 0) & (shares < 1)).any()
+    assert torch.equal(targets, shares)
+    assert all(torch.equal(mixed[:, label, 0], shares) for label in range(2))
+
+
+def test_box_counts_by_its_share():
+    """Of two boxes the loss is the mean weighted by the share that each film has in its mix."""
+    evidence = torch.randn(2, 3, 8, 8)
+    boxes = torch.zeros(2, 3, GRID, GRID)
+    boxes[0, 1, 4:8, 4:12] = 1
+    boxes[1, 2, 16:24, 8:20] = 1
+    each = [float(box_loss(evidence[i : i + 1], boxes[i : i + 1])) for i in range(2)]
+    boxes[1] *= 0.25
+    assert abs(each[0] - each[1]) > 0.1
+    assert float(box_loss(evidence[1:], boxes[1:])) == pytest.approx(each[1], rel=1e-5)
+    expected = (each[0] + 0.25 * each[1]) / 1.25
+    assert float(box_loss(evidence, boxes)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_box_loss_is_least_for_a_map_like_the_box():
+    """The loss falls to the box's entropy where the map's softmax is the box."""
+    boxes = torch.zeros(1, 1, GRID, GRID)
+    boxes[0, 0, 8:16, 8:24] = 1  # 2 x 4 cells of the 8 x 8 map
+    inside = torch.full((1, 1, 8, 8), -30.0)
+    inside[0, 0, 2:4, 2:6] = 0
+    assert float(box_loss(inside, boxes)) == pytest.approx(np.log(8), abs=1e-4)
+    assert float(box_loss(inside.roll(4, 2), boxes)) > 20
+
+
+def test_no_box_no_loss():
+    """A batch without a box adds nothing, and its gradient is 0."""
+    evidence = torch.randn(2, 3, 8, 8, requires_grad=True)
+    loss = box_loss(evidence, torch.zeros(2, 3, GRID, GRID))
+    loss.backward()
+    assert loss.item() == 0
+    assert evidence.grad is not None
+    assert not evidence.grad.any()
+
+
+def _check_compression(grey: np.ndarray, quality: int) -> None:
+    films = torch.from_numpy(grey[None, None] / np.float32(255))
+    found = compress(films, torch.tensor([float(quality)]))[0, 0].numpy() * 255
+    away, lower, higher = (
+        np.abs(found - _jpeg(grey, near)).mean() for near in (quality, quality - 10, quality + 10)
+    )
+    # Pillow's pixels are rounded to whole grey levels; ours are not.
+    assert away < 0.6
+    assert away < 0.8 * min(lower, higher)
+
+
+def _jpeg(grey: np.ndarray, quality: int) -> np.ndarray:
+    """Grey levels after Pillow's JPEG, float [H, W]; a quality of 100 loses next to nothing."""
+    packed = io.BytesIO()
+    Image.fromarray(grey).save(packed, "JPEG", quality=quality)
+    return np.asarray(Image.open(packed)).astype(float)
+
+
+def _drawn(side: int) -> np.ndarray:
+    """Smooth shades with a bar and a disc on them, uint8 [side, side]."""
+    y, x = np.mgrid[:side, :side] / side
+    shades = 0.5 + 0.3 * np.sin(5 * x + 2 * y) * np.cos(4 * y)
+    shades[(x > 0.3) & (x < 0.6) & (y > 0.25) & (y < 0.7)] += 0.15
+    shades[(x - 0.7) ** 2 + (y - 0.6) ** 2 < 0.02] -= 0.25
+    return np.rint(255 * np.clip(shades, 0, 1)).astype(np.uint8)
+
+
+def _batch(n: int) -> tuple[TensorFilm, TensorMultiCategory, TensorBoxMap]:
+    """Dark films 128 px wide with one bright patch each, which is boxed as the first label."""
+    films, maps = torch.full((n, 1, 128, 128), 0.2), torch.zeros(n, len(LABELS), GRID, GRID)
+    films[:, :, ::2] += 0.1  # lines, so that brightness and blur show everywhere
+    for i in range(n):
+        row, column = 10 + i % 5, 10 + i % 7  # cells; far enough from the border to stay on
+        maps[i, 0, row : row + 6, column : column + 4] = 1
+        films[i, 0, 4 * row : 4 * row + 24, 4 * column : 4 * column + 16] = 0.9
+    return (
+        TensorFilm(films),
+        TensorMultiCategory(torch.eye(len(LABELS))[torch.arange(n) % len(LABELS)]),
+        TensorBoxMap(maps),
+    )
+
+
+def _centres(pictures: torch.Tensor) -> torch.Tensor:
+    """Centre (y, x) of what is brighter than the lines of `_batch`, 0..1 [N, 2]."""
+    bright = (pictures.as_subclass(torch.Tensor)[:, 0] - 0.35).clamp_min(0)
+    side = bright.shape[-1]
+    at = (torch.arange(side) + 0.5) / side
+    total = bright.sum((1, 2))
+    return torch.stack([(bright.sum(d) * at).sum(1) / total for d in (2, 1)], -1)
