@@ -102,8 +102,12 @@ def evaluate(options: argparse.Namespace) -> int:
         )
     except ModelFolderError:
         raise
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         print(f"Stopped: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        what = f"{error.filename!r}: {error.strerror}" if error.filename else error.strerror
+        print(f"Stopped: a file cannot be read or written ({what or error}).", file=sys.stderr)
         return 1
     print(summary.table(metrics))
     print(f"\nReport: {Path(options.output) / model_folder.REPORT}")

@@ -40,7 +40,7 @@ def parse(raw: Any) -> BoxRule:
         rule = BoxRule(
             height=float(raw["height"]),
             pull=float(raw["pull"]),
-            fine=int(raw["fine"]),
+            fine=_whole(raw["fine"]),
             sizes={k: _pair(size) for k, size in raw["sizes"].items() if k in LABELS},
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -48,6 +48,12 @@ def parse(raw: Any) -> BoxRule:
     if not (0 < rule.height <= 1 and 0 <= rule.pull <= 1 and 1 <= rule.fine <= _FINEST):
         raise ValueError("box_rule (height, pull or fine out of range)")
     return rule
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError("a whole number")
+    return value
 
 
 def _pair(size: Any) -> tuple[float, float]:

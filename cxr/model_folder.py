@@ -8,7 +8,9 @@ these labels, or when `model.onnx` is not the file that the config was written f
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass, field
+import re
+from collections.abc import Callable
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import numpy as np
 from cxr import atomic, box_rule, probability
 from cxr.box_rule import BoxRule
 from cxr.prevalence import DEFAULT, NIH, TRAINING, Prevalence
-from cxr_labels import LABELS
+from cxr_labels import LABELS, NO_FINDING
 
 FORMAT_VERSION = 1
 
@@ -91,7 +93,8 @@ class Config:
     def thresholds_at(self, prevalence: Prevalence = DEFAULT) -> np.ndarray:
         """Thresholds [15] at the stated prevalence; nan where a label has none.
 
-        They shift as the probabilities do, so that what is flagged does not depend on it.
+        They shift as the probabilities do; for showing, since flags are compared at the training
+        prevalence, where they are stored.
         """
         stored = np.array([self.thresholds.get(label, np.nan) for label in self.labels])
         return self.restate(stored, prevalence)
@@ -101,11 +104,19 @@ class Config:
         return probability.shift(probabilities, self.shares(TRAINING), self.shares(prevalence))
 
     def shares(self, prevalence: Prevalence) -> np.ndarray:
-        """The share of films with each label [15] that the stated prevalence means."""
+        """The share of films with each label [15] that the stated prevalence means.
+
+        Shares of the reader's own lie over NIH's. Where the largest of them leaves less room for
+        "No Finding" than NIH's share of it, that room is taken, unless its share is stated too:
+        a film with a finding is none without.
+        """
         if isinstance(prevalence, str):
             stated = self.prevalence[prevalence]
         else:
             stated = self.prevalence[NIH] | dict(prevalence)
+            if prevalence and NO_FINDING not in prevalence:
+                room = 1 - max(prevalence.values())
+                stated[NO_FINDING] = min(stated[NO_FINDING], room)
         return np.array([stated[label] for label in self.labels])
 
 
@@ -162,54 +173,145 @@ def _parse(path: Path) -> Config:
         raise ModelFolderError(
             f"The labels in {str(path)!r} are not the 15 of this program in their order."
         )
-    try:
-        return Config(
-            labels=LABELS,
-            architecture=str(raw["architecture"]),
-            pooling=str(raw["pooling"]),
-            image_size=_whole(raw["image_size"], 32, 2048),
-            calibration={k: _pair(raw["calibration"][k]) for k in LABELS},
-            thresholds={k: _share(v) for k, v in raw["thresholds"].items() if k in LABELS},
-            prevalence={
-                name: {k: _share(raw["prevalence"][name][k]) for k in LABELS}
-                for name in (TRAINING, NIH)
-            },
-            sha256=str(raw["sha256"]),
-            threshold_rule=str(raw.get("threshold_rule", "youden")),
-            accuracy_threshold=_share(raw.get("accuracy_threshold", 0.5)),
-            operating_points=dict(raw.get("operating_points", {})),
-            box_rule=box_rule.parse(raw.get("box_rule")),
-            screening=dict(raw["screening"]) if raw.get("screening") else None,
-            training=dict(raw.get("training", {})),
-            metrics=_headline(raw.get("metrics", {})),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise ModelFolderError(
-            f"{str(path)!r} is not complete: {error} is missing or has a wrong value."
-        ) from error
+    found: dict[str, Any] = {}
+    for name, (read, must_be) in _ENTRIES.items():
+        if name not in raw and name in _ADDED:
+            continue
+        try:
+            found[name] = read(raw[name])
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise ModelFolderError(
+                f"{str(path)!r} cannot be used: {name!r} is missing or wrong; it must be {must_be}."
+            ) from error
+    return Config(labels=LABELS, **found)
 
 
-def _headline(metrics: dict[str, Any]) -> dict[str, Any]:
-    if not isinstance(metrics.get("mean_auroc"), float | None):
-        raise ValueError("mean_auroc, a number,")
-    return dict(metrics)
-
-
-def _whole(value: Any, low: int, high: int) -> int:
-    if not isinstance(value, int) or not low <= value <= high:
-        raise ValueError(f"a whole number from {low} to {high}")
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("a text")
     return value
 
 
+def _size(value: Any) -> int:
+    if not isinstance(value, int) or not 32 <= value <= 2048:
+        raise ValueError("a whole number in the range")
+    return value
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError("a finite number")
+    return float(value)
+
+
 def _share(value: Any) -> float:
-    number = float(value)
+    number = _number(value)
     if not 0.0 <= number <= 1.0:
-        raise ValueError(f"a share between 0 and 1 (not {value!r})")
+        raise ValueError("a share")
     return number
 
 
-def _pair(value: Any) -> tuple[float, float]:
-    a, b = (float(v) for v in value)
-    if not (math.isfinite(a) and math.isfinite(b)):
-        raise ValueError("a finite pair of calibration numbers")
+def _interval(value: Any) -> tuple[float, float]:
+    low, high = (_number(end) for end in value)
+    if low > high:
+        raise ValueError("a lower end and an upper one")
+    return low, high
+
+
+def _calibration(value: Any) -> dict[str, tuple[float, float]]:
+    return {label: _slope_and_shift(value[label]) for label in LABELS}
+
+
+def _slope_and_shift(value: Any) -> tuple[float, float]:
+    a, b = (_number(v) for v in value)
+    if not (0 < a <= _LARGEST and abs(b) <= _LARGEST):
+        raise ValueError("a pair in the range")
     return a, b
+
+
+def _thresholds(value: Any) -> dict[str, float]:
+    return {label: _share(v) for label, v in value.items() if label in LABELS}
+
+
+def _prevalence(value: Any) -> dict[str, dict[str, float]]:
+    return {
+        name: {label: _share(value[name][label]) for label in LABELS} for name in (TRAINING, NIH)
+    }
+
+
+def _rule(value: Any) -> str:
+    if not _RULE.fullmatch(value.strip()):
+        raise ValueError("a rule")
+    return value.strip()
+
+
+def _operating_points(value: Any) -> dict[str, Any]:
+    for figure in (figure for point in value.values() for figure in point.values()):
+        if isinstance(figure, list):
+            _interval(figure)
+        elif figure is not None:
+            _number(figure)
+    return dict(value)
+
+
+def _screening(value: Any) -> dict[str, Any] | None:
+    if value is None:  # as of a folder that was written without a screening
+        return None
+    for name in ("file", "sha256"):
+        _text(value[name])
+    for name in ("warn_above", "refuse_above"):
+        _number(value[name])
+    return _facts(value)
+
+
+def _facts(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("an object")
+    return value
+
+
+def _headline(value: Any) -> dict[str, Any]:
+    for name in ("mean_auroc", "metadata_only_mean_auroc"):
+        if value.get(name) is not None:
+            _share(value[name])
+    if value.get("mean_auroc_ci95") is not None:
+        for end in _interval(value["mean_auroc_ci95"]):
+            _share(end)
+    return _facts(value)
+
+
+_LARGEST = 1e6  # of the numbers of a calibration
+_RULE = re.compile(r"youden|f1|accuracy|sensitivity=\s*\d*\.?\d+(e-?\d+)?")
+
+# What each entry of config.json is read by, and what it must be.
+_ENTRIES: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "architecture": (_text, "a text"),
+    "pooling": (_text, "a text"),
+    "image_size": (_size, "a whole number from 32 to 2048"),
+    "calibration": (
+        _calibration,
+        "for each of the 15 labels a number above 0 and another, both at most a million",
+    ),
+    "thresholds": (_thresholds, "for some of the labels a share between 0 and 1"),
+    "prevalence": (
+        _prevalence,
+        "for 'training' and for 'nih' the share of each of the 15 labels, between 0 and 1",
+    ),
+    "sha256": (_text, "the hash of model.onnx"),
+    "threshold_rule": (_rule, "youden, f1, accuracy or such as sensitivity=0.9"),
+    "accuracy_threshold": (_share, "a share between 0 and 1"),
+    "operating_points": (_operating_points, "finite figures and their intervals by label"),
+    "box_rule": (
+        box_rule.parse,
+        "height, pull, fine (a whole number) and sizes, each in its range",
+    ),
+    "screening": (_screening, "file, sha256 and the numbers warn_above and refuse_above"),
+    "training": (_facts, "an object"),
+    "metrics": (_headline, "an object whose mean AUROC and its interval lie between 0 and 1"),
+}
+# Entries that older folders are without.
+_ADDED = {
+    entry.name
+    for entry in fields(Config)
+    if entry.default is not MISSING or entry.default_factory is not MISSING
+}

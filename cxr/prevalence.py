@@ -1,7 +1,8 @@
 """The prevalence that probabilities are stated at: NIH's, the training set's, or the reader's.
 
 Written as the reader writes it: "nih", "training", or "Effusion=0.3, Mass=0.1", which puts these
-shares over NIH's.
+shares over NIH's. Labels are known by NIH's names and by those shown, in any case, with spaces or
+underscores.
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,9 @@ DEFAULT = NIH
 # "nih", "training", or {label: share} laid over NIH's shares.
 Prevalence = str | Mapping[str, float]
 
+_LEAST = 1e-6  # a share, as far from 0 and from 1 as log-odds are kept (cxr/probability.py)
+_ECHOED = 60  # characters of what was written that a sentence repeats
+
 
 class PrevalenceError(ValueError):
     """A prevalence that cannot be understood; the message is one sentence for a layman."""
@@ -24,34 +28,58 @@ def parse(text: str) -> Prevalence:
     words = text.strip()
     if words.lower() in (NIH, TRAINING):
         return words.lower()
-    return dict(_parse_share(part) for part in words.split(","))
+    shares: dict[str, float] = {}
+    for part in words.split(","):
+        label, share = _parse_share(part)
+        if label in shares:
+            raise PrevalenceError(f"The prevalence of {label} is given twice; give it once.")
+        shares[label] = share
+    return shares
 
 
 def name(prevalence: Prevalence) -> str:
-    """The text that `parse` reads back."""
+    """The text that `parse` reads back, to the last digit."""
     if isinstance(prevalence, str):
         return prevalence
-    return ", ".join(f"{label}={share:g}" for label, share in prevalence.items())
+    return ", ".join(f"{label}={float(share)!r}" for label, share in prevalence.items()) or NIH
 
 
 def _parse_share(text: str) -> tuple[str, float]:
     label, equals, number = text.partition("=")
     if not equals:
         raise PrevalenceError(
-            f"The prevalence {text.strip()!r} is not understood; give 'nih', 'training' or a share "
+            f"The prevalence {_echo(text)} is not understood; give 'nih', 'training' or a share "
             "such as 'Effusion=0.3'."
         )
-    try:
-        found = cxr_labels.parse_label(label)
-    except cxr_labels.LabelError as error:
-        raise PrevalenceError(str(error)) from error
+    found = _LABELS.get(_fold(label))
+    if found is None:
+        raise PrevalenceError(
+            f"The label {_echo(label)} is not one of the {len(cxr_labels.LABELS)} known labels: "
+            f"{', '.join(cxr_labels.LABELS)}."
+        )
     try:
         share = float(number)
     except ValueError:
         share = 0.0
-    if not 0.0 < share < 1.0:  # also false of nan
+    if not _LEAST <= share <= 1 - _LEAST:  # also false of nan
         raise PrevalenceError(
-            f"The prevalence of {found} is given as {number.strip()!r}; it must be a number "
+            f"The prevalence of {found} is given as {_echo(number)}; it must be a number "
             "between 0 and 1, such as 0.3 for 30 %."
         )
     return found, share
+
+
+def _fold(label: str) -> str:
+    """A label as it compares: without case, spaces and underscores."""
+    return "".join(label.casefold().replace("_", " ").split())
+
+
+_LABELS = {
+    _fold(text): label for label, shown in cxr_labels.DISPLAY.items() for text in (label, shown)
+}
+
+
+def _echo(text: str) -> str:
+    """What was written, in quotes and cut to a length that a sentence bears."""
+    text = text.strip()
+    return repr(text if len(text) <= _ECHOED else text[: _ECHOED - 3] + "...")

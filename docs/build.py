@@ -47,7 +47,7 @@ def starter_figures() -> str:
     floor, found = metrics["baselines"], metrics["localisation"]
     pointing, constant = found["pointing"], found["controls"]["constant_box"]
     rows = [
-        ("mean AUROC, 14 findings", _share(metrics, "mean_auroc"),
+        (f"mean AUROC, {metrics['mean_of']} findings", _share(metrics, "mean_auroc"),
          f"{floor['metadata_only_mean_auroc']:.3f} (sex, age and view)"),
         ("the same without Pneumonia and Hernia",
          _share(metrics, "mean_auroc_without_pneumonia_hernia"), ""),
@@ -57,12 +57,16 @@ def starter_figures() -> str:
         ("box drawn overlaps it, IoU above 0.3",
          f"{_over(found):.3f} ({_over(found, 'ci95')[0]:.3f} to {_over(found, 'ci95')[1]:.3f})",
          f"{_over(constant):.3f} (a constant box per finding)"),
-        ("mean calibration error at NIH's prevalence", _share(metrics, "mean_ece"), ""),
+        ("mean calibration error at NIH's prevalence", _share(metrics, "mean_ece"),
+         f"{metrics['mean_ece_if_calibrated']:.3f} (perfectly calibrated, on so few films)"),
         ("accuracy over 15 labels", f"{metrics['accuracy_multi']:.3f}",
          f"{floor['predict_nothing']:.3f} (predicting nothing), "
          f"{floor['always_no_finding']:.3f} (always \"No Finding\")"),
     ]  # fmt: skip
-    head = ["| figure | starter (95 % interval) | without looking at the film |", "|---|---|---|"]
+    head = [
+        "| figure | starter (95 % interval) | beside it, without looking at the film |",
+        "|---|---|---|",
+    ]
     table = head + [f"| {what} | {value} | {control} |" for what, value, control in rows]
     where = f"On {metrics['n_images']:,} films of {metrics['n_patients']:,} unseen patients:"
     return "\n".join([where, "", *table])

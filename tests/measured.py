@@ -30,9 +30,11 @@ def full(seed: int = 0) -> dict[str, Any]:
         "notes": ["Left out: 2,323 films of patients that the model was trained on."],
         "findings": {label: _finding(draw, label) for label in LABELS},
         **draw.with_interval("mean_auroc"),
+        "mean_of": 14,
         **draw.with_interval("mean_auroc_without_pneumonia_hernia"),
         **draw.with_interval("mean_average_precision"),
         **draw.with_interval("mean_ece"),
+        "mean_ece_if_calibrated": draw(),
         "mean_brier": draw(),
         "accuracy_multi": draw(),
         "accuracy_threshold": draw(),
@@ -70,7 +72,10 @@ def full(seed: int = 0) -> dict[str, Any]:
             },
             "iou": _overlap(draw, "mean_iou"),
             "iobb": _overlap(draw, "mean_iobb"),
-            "controls": {"constant_box": _control(draw), "random_map": _control(draw)},
+            "controls": {
+                "constant_box": {**_control(draw), "findings": _control_by_finding(draw)},
+                "random_map": _control(draw),
+            },
         },
         "screening": {
             "films": 1550,
@@ -86,6 +91,7 @@ def nothing() -> dict[str, Any]:
     """The same of a single film without a finding: what can be undefined is."""
     metrics = _emptied(full())
     metrics |= {"n_images": 1, "n_patients": 1, "split": "patient", "prevalence": "nih"}
+    metrics["mean_of"] = 0
     metrics["notes"] = ["Nothing could be told apart: no film carries a finding."]
     for label, found in metrics["findings"].items():
         found |= {"positives": 0, "threshold": 0.2 if label in FINDINGS else None}
@@ -119,6 +125,7 @@ class _Draw:
 
 def _finding(draw: _Draw, label: str) -> dict[str, Any]:
     found: dict[str, Any] = {"positives": 30 + LABELS.index(label), "brier": draw()}
+    found["ece_if_calibrated"] = draw()
     for name in INTERVALS:
         found |= draw.with_interval(name)
     found["threshold"] = draw()
@@ -173,6 +180,13 @@ def _control(draw: _Draw) -> dict[str, Any]:
         "ci95": draw.interval(),
         "iou": _overlap(draw, "mean_iou"),
         "iobb": _overlap(draw, "mean_iobb"),
+    }
+
+
+def _control_by_finding(draw: _Draw) -> dict[str, Any]:
+    return {
+        label: {"pointing": draw(), "boxes": 10 + k, "mean_iou": draw()}
+        for k, label in enumerate(FINDINGS[:8])
     }
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,9 +20,10 @@ from served import app
 from test_cli import KEYS, bad_files
 
 from cxr import prevalence, radiograph
+from cxr.serving import interface
 from cxr.serving.predictor import Predictor
 from cxr.training import splits
-from cxr_labels import DISPLAY, LABELS
+from cxr_labels import DISPLAY, LABELS, NO_FINDING
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -41,6 +43,11 @@ def address():
 @pytest.fixture(scope="module")
 def client(address) -> Client:
     return Client(address, verbose=False)
+
+
+@pytest.fixture(scope="module")
+def predictor() -> Predictor:
+    return Predictor(STARTER)
 
 
 def test_page_serves_the_folder_that_was_trained(run):
@@ -265,6 +272,70 @@ def test_nonsense_for_a_prevalence_is_said_on_the_page(page):
     page.locator("#prevalence input").press("Enter")
     page.get_by_text("The prevalence 'about half' is not understood").wait_for()
     assert _listed(page) == _rounded(_scores("nih"))
+
+
+def test_nonsense_for_a_prevalence_does_not_lock_the_page(page):
+    """Typed while another film is answered, it leaves answers, box and sentence, not errors."""
+    page.set_input_files("#film input[type=file]", FILM)
+    page.wait_for_selector("#evidence-picture img")
+    box = page.locator("#prevalence input")
+    box.fill("Effusion=0.3")
+    box.press("Enter")
+    page.locator("#meaning").get_by_text("but with Effusion=0.3").wait_for()
+    box.fill("about half")
+    box.press("Enter")
+    page.locator("#problem").get_by_text("'about half' is not understood").wait_for()
+    assert box.input_value() == "Effusion=0.3"
+    assert _listed(page) == _rounded(_scores("Effusion=0.3"))
+    box.fill("effusion=0.4")
+    box.press("Enter")
+    page.locator("#meaning").get_by_text("but with Effusion=0.4").wait_for()
+    assert not page.locator("#problem").is_visible()
+
+
+def test_film_is_answered_beside_nonsense_for_a_prevalence(predictor):
+    """A film chosen then is answered at the default, with the sentence, and the box is reset."""
+    show = interface._shower(predictor)
+    *page, box = show(str(FILM), 0, "about half")
+    shown, problem = page[:2]
+    assert shown.probabilities == pytest.approx(_scores("nih"))
+    assert "'about half' is not understood" in problem["value"]
+    assert problem["visible"]
+    assert box["value"] == "nih"
+
+
+@pytest.mark.parametrize(
+    ("metrics", "split", "said"),
+    [
+        ({"mean_auroc": 0.8}, "patient", "mean AUROC 0.80 on held-out films)."),
+        (
+            {"mean_auroc": 0.8, "mean_auroc_ci95": [0.7, 0.9], "metadata_only_mean_auroc": 0.6},
+            "random",
+            "mean AUROC 0.80 (0.70 to 0.90) on held-out films of patients that training saw too; "
+            "0.60 from sex, age and view alone).",
+        ),
+        ({}, "patient", "px)."),
+    ],
+)
+def test_header_says_what_the_figure_rests_on(predictor, metrics, split, said):
+    """The AUROC stands beside its interval, what no film gives, and a leak, where known."""
+    config = replace(predictor.config, metrics=metrics, training={"split": split})
+    assert interface._introduction(Predictor(STARTER, config)).endswith(said)
+
+
+def test_table_gives_each_threshold_at_the_stated_prevalence(page):
+    """Beside each score stands what flags it, restated as the score is."""
+    page.set_input_files("#film input[type=file]", FILM)
+    page.wait_for_selector("#evidence-picture img")
+    config = Predictor(STARTER).config
+    wanted = dict(zip(LABELS, config.thresholds_at("nih"), strict=True))
+    wanted = {label: limit for label, limit in wanted.items() if label != NO_FINDING}
+    names = page.locator("#table tbody td:nth-child(1) span").all_inner_texts()
+    limits = page.locator("#table tbody td:nth-child(3)").all_inner_texts()
+    assert dict(zip(names, limits, strict=True)) == {
+        **_rounded(wanted),
+        DISPLAY[NO_FINDING]: "none",
+    }
 
 
 def test_other_finding_shows_another_overlay(page):

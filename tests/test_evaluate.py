@@ -5,14 +5,20 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import planted
 import pytest
 
+from cxr.serving.predictor import Predictor
+from cxr.serving.screening import Verdict
 from cxr.training import evaluate, splits
+from cxr.training.evaluation import answers, page
+from cxr.training.nih import DataError
 
 ROOT = Path(__file__).parents[1]
+STARTER = ROOT / "models" / "starter"
 
 
 @pytest.fixture(scope="module")
@@ -197,9 +203,149 @@ def test_screen_shows_the_figures_and_where_the_report_lies(foreign, tmp_path):
     """The command ends with a table, the report's place and the disclaimer, and status 0."""
     done = command(foreign, small(tmp_path / "data"), tmp_path / "report")
     assert done.returncode == 0, done.stderr
-    assert "mean AUROC of the 14 findings" in done.stdout
+    assert "mean AUROC of 2 findings" in done.stdout
     assert "report.html" in done.stdout
     assert "not for clinical use" in done.stdout
+
+
+@pytest.fixture
+def starter(tmp_path):
+    """The starter model with a splits.csv that names none of the planted films."""
+    folder = tmp_path / "starter"
+    folder.mkdir()
+    for name in ("config.json", "model.onnx"):
+        shutil.copy(STARTER / name, folder / name)
+    write_splits(folder, "elsewhere.png,999999,train")
+    return folder
+
+
+def write_splits(model: Path, *rows: str) -> None:
+    (model / "splits.csv").write_text("\n".join(["image_index,patient,split", *rows, ""]))
+
+
+def test_a_model_folder_is_never_written_into(starter, tmp_path):
+    """Not even one that holds a report, as every trained one does."""
+    (starter / "report.html").write_text("of training")
+    with pytest.raises(DataError, match="is a model folder"):
+        evaluate.evaluate(starter, small(tmp_path / "data"), starter)
+    assert (starter / "report.html").read_text() == "of training"
+    assert not (starter / "metrics.json").exists()
+
+
+def test_an_output_that_cannot_be_made_is_found_before_measuring(starter, tmp_path, monkeypatch):
+    """The sentence comes before any film is looked at, and in plain words."""
+    monkeypatch.setattr(answers, "collect", lambda *_: pytest.fail("films were measured"))
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(DataError, match=r"cannot be written to \(Not a directory\)"):
+        evaluate.evaluate(starter, small(tmp_path / "data"), tmp_path / "file" / "report")
+
+
+@pytest.mark.parametrize("older", [{}, {"report.html": "older", "metrics.json": "older"}])
+def test_a_run_that_stops_leaves_the_output_as_it_was(starter, tmp_path, monkeypatch, older):
+    """Stopped at its last step, it leaves nothing of its own and all of an older report."""
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(page, "render", stop)
+    output = tmp_path / "report"
+    for name, text in older.items():
+        output.mkdir(exist_ok=True)
+        (output / name).write_text(text)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate.evaluate(starter, small(tmp_path / "data"), output)
+    assert output.exists() == bool(older)
+    left = {p.name: p.read_text() for p in output.iterdir()} if older else {}
+    assert left == older
+
+
+def test_an_older_report_is_replaced(starter, tmp_path):
+    """A folder with an older report is accepted, and holds the new one alone afterwards."""
+    output = tmp_path / "report"
+    output.mkdir()
+    for name in ("report.html", "metrics.json"):
+        (output / name).write_text("older")
+    metrics = evaluate.evaluate(starter, small(tmp_path / "data"), output)
+    assert metrics_of(output) == json.loads(json.dumps(metrics))
+    assert (output / "report.html").read_text() != "older"
+    names = {"metrics.json", "predictions.csv", "report.html", "figures"}
+    assert {p.name for p in output.iterdir()} == names
+
+
+def test_films_of_unknown_labels_are_left_out_and_counted(starter, tmp_path):
+    """A label that is not NIH's costs its films, not the others."""
+    cells = ["Cough|Mass", "Mass"] + ["No Finding"] * 10
+    data = small(tmp_path / "data", **{"Finding Labels": cells})
+    metrics = evaluate.evaluate(starter, data, tmp_path / "report")
+    assert metrics["n_images"] == 11
+    note = "1 film has labels that are not of the 15 known ones ('Cough') and was left out."
+    assert note in metrics["notes"]
+
+
+def test_a_broken_box_list_costs_localisation_alone(starter, tmp_path):
+    """All else is measured, and a note says what is wrong with the list."""
+    data = small(tmp_path / "data")
+    (data / "BBox_List_2017.csv").write_text("Image Index,Finding Label\na.png,Mass,1\n")
+    metrics = evaluate.evaluate(starter, data, tmp_path / "report")
+    assert metrics["findings"]["Mass"]["auroc"] is not None
+    assert "localisation" not in metrics
+    assert any("Row 2 of 'BBox_List_2017.csv'" in note for note in metrics["notes"])
+
+
+def test_without_a_split_nothing_is_compared_with_the_literature(starter, tmp_path):
+    """Where nobody knows whom training saw, no published figure stands beside the model's."""
+    (starter / "splits.csv").unlink()
+    metrics = evaluate.evaluate(starter, small(tmp_path / "data"), tmp_path / "report")
+    assert "it is not known whom training saw" in metrics["literature"]
+    assert "it is not known whom training saw" in metrics["notes"][0]
+
+
+def test_numbers_of_another_hospitals_patients_mean_nothing(starter, tmp_path):
+    """Patients 1 to 6 of training are other people where no film is named as in splits.csv."""
+    write_splits(starter, *(f"elsewhere_{i}.png,{i},train" for i in range(1, 7)))
+    metrics = evaluate.evaluate(starter, small(tmp_path / "data"), tmp_path / "report")
+    assert metrics["n_images"] == 12
+    assert metrics["films_of_trained_patients"] == 0
+    assert "names none of the films" in metrics["notes"][0]
+
+
+def test_one_film_is_counted_in_words_that_fit(starter, tmp_path):
+    """A patient of training with a single film is left out: "1 film of a patient"."""
+    data = small(tmp_path / "data", **{"Patient ID": [99, *[7] * 11]})
+    write_splits(starter, "00000001_000.png,99,train")
+    metrics = evaluate.evaluate(starter, data, tmp_path / "report")
+    assert metrics["n_images"] == 11
+    assert metrics["notes"][0] == (
+        "1 film of a patient that the model was trained on or chosen by was left out."
+    )
+
+
+def test_films_that_none_can_read_are_a_sentence(starter, tmp_path):
+    """The user learns that no film could be read and what to check; nothing is left behind."""
+    data = small(tmp_path / "data")
+    for film in (data / "images").iterdir():
+        film.write_bytes(b"")
+    with pytest.raises(DataError, match=r"None of the films can be read \(12 films .* check"):
+        evaluate.evaluate(starter, data, tmp_path / "report")
+    assert not (tmp_path / "report").exists()
+
+
+def test_films_that_screening_refuses_are_counted_and_said(starter, tmp_path, monkeypatch):
+    """They are in the figures although a user would get no answer for them."""
+
+    class Refusing(Predictor):
+        def __init__(self, folder):
+            super().__init__(folder)
+            self.config = replace(self.config, screening={"file": "screening.npz"})
+
+        def screen(self, pixels, outputs):
+            return [Verdict("no film")] * 2 + [Verdict()] * (len(pixels) - 2)
+
+    monkeypatch.setattr(evaluate, "Predictor", Refusing)
+    metrics = evaluate.evaluate(starter, small(tmp_path / "data"), tmp_path / "report")
+    assert metrics["n_images"] == 12
+    note = "2 films that the screening would have refused are counted in the figures."
+    assert note in metrics["notes"]
 
 
 def command(model: Path, data: Path, output: Path) -> subprocess.CompletedProcess:

@@ -10,7 +10,8 @@ from sklearn import metrics as sklearn
 from sklearn.calibration import calibration_curve
 
 from cxr.model_folder import Config
-from cxr.training.evaluation import baselines, bootstrap, metrics, report, thresholds
+from cxr.probability import shift
+from cxr.training.evaluation import baselines, bootstrap, metrics, report, summary, thresholds
 from cxr_labels import FINDINGS, LABELS, NIH_PREVALENCE, NO_FINDING
 
 EXACT = 1e-9
@@ -66,6 +67,11 @@ def test_operating_point_is_that_of_scikit_learn(seed, weighted):
     ):
         expected = figure(target, flagged, pos_label=label, sample_weight=weight)
         assert found[name] == pytest.approx(expected, abs=EXACT)
+
+
+def test_accuracy_calls_at_the_threshold_as_flags_do():
+    """A probability that equals the threshold is a call."""
+    assert metrics.accuracy_multi(np.array([[1, 0]]), np.array([[0.5, 0.4]]), 0.5) == 1.0
 
 
 @SEEDS
@@ -155,7 +161,7 @@ def test_resampled_shares_and_calibration_are_those_of_the_films(seed):
         expected = sklearn.recall_score(target, score > 0.4, sample_weight=weight)
         assert figure == pytest.approx(expected, abs=EXACT)
     expected = metrics.ece(target, score, metrics.restating_weights(target, 0.1))
-    found = bootstrap.calibration_error(drawn, target, score, 0.1)
+    found = bootstrap.calibration_error(drawn, target, score, 0.1, np.zeros(1))
     assert found.value == pytest.approx(expected, abs=EXACT)
 
 
@@ -260,11 +266,36 @@ def test_interval_of_the_calibration_error_covers_the_truth(offset):
     for study in range(200):
         owner, target, given, _ = films(200)
         drawn = bootstrap.draw(owner, study, 200)
-        found = bootstrap.calibration_error(drawn, target, given, share_of_all)
+        chance = bootstrap.errors_if_calibrated(given, share_of_all, study)
+        found = bootstrap.calibration_error(drawn, target, given, share_of_all, chance)
         low, high = found.interval()
         assert low <= found.value <= high
         held.append(low <= truth <= high)
     assert 0.90 <= np.mean(held) <= 0.995
+
+
+@pytest.mark.parametrize(("share", "share_of_training"), [(0.12, 0.12), (0.02, 0.25)])
+def test_error_of_a_calibrated_model_is_foretold(share, share_of_training):
+    """It is what right probabilities show in studies of as many films, restated as those are."""
+    rng = np.random.default_rng(0)
+    odds = np.log(share_of_training / (1 - share_of_training))
+    seen, foretold = [], []
+    for study in range(100):
+        probability = 1 / (1 + np.exp(-rng.normal(odds, 1.0, 400)))
+        target = rng.random(400) < probability
+        stated = shift(probability, np.asarray(probability.mean()), np.asarray(share))
+        seen.append(metrics.ece(target, stated, metrics.restating_weights(target, share)))
+        foretold.append(bootstrap.errors_if_calibrated(probability, share, study, 20).mean())
+    assert np.mean(foretold) == pytest.approx(np.mean(seen), rel=0.05)
+
+
+def test_error_of_a_calibrated_model_knows_no_error_of_the_model():
+    """Probabilities five times too high in odds have an error far above what they had if right."""
+    rng = np.random.default_rng(0)
+    probability = 1 / (1 + np.exp(-rng.normal(-2.0, 1.0, 2_000)))
+    given = shift(probability, np.asarray(0.1), np.asarray(5 / 14))
+    error = metrics.ece(rng.random(2_000) < probability, given)
+    assert bootstrap.errors_if_calibrated(given, given.mean()).mean() < error / 4
 
 
 def test_interval_of_a_mean_average_precision_covers_the_truth():
@@ -504,12 +535,35 @@ def test_cross_validated_baseline_learns_from_other_patients():
     assert abs(found - 0.5) < 0.15
 
 
-def test_unknown_metadata_is_allowed():
-    """Films without age, sex or view still get a baseline."""
-    table = pd.DataFrame({"sex": [None] * 20, "view": [None] * 20, "age": [np.nan] * 20})
-    targets = np.zeros((20, len(LABELS)), np.uint8)
-    targets[::2, 0] = 1
+def test_metadata_that_say_nothing_are_at_chance():
+    """In patients unlike in how often they have a finding, equal metadata reach 0.5, not less."""
+    rng = np.random.default_rng(0)
+    table = films_of(rng, 200).assign(sex="F", view=None, age=np.nan)
+    table["patient"] = np.arange(200) // 20
+    targets = np.zeros((200, len(LABELS)), np.uint8)
+    targets[:, :14] = rng.random((200, 14)) < rng.random((10, 14))[table["patient"]]
+    crossed = baselines.metadata_only_mean_auroc_cross_validated(table, targets)
+    assert crossed == pytest.approx(0.5)
     assert baselines.metadata_only_mean_auroc(table, targets, table, targets) == pytest.approx(0.5)
+
+
+def test_unknown_metadata_have_no_baseline():
+    """Where neither sex nor age nor view is known there is none, and a note says so."""
+    films = predicted(200, sex=None, view=None, age=np.nan)
+    for train in (None, (films.table, films.targets)):
+        found = measured(films, train)
+        assert found["baselines"]["metadata_only_mean_auroc"] is None
+        assert sum("Sex, age and view are unknown" in note for note in found["notes"]) == 1
+
+
+def test_few_training_films_teach_no_baseline():
+    """A handful of training films does not replace the other patients of the films."""
+    films, others = predicted(40), predicted(200, seed=1)
+    alone = measured(films)["baselines"]
+    few = others.table[:199], others.targets[:199]
+    assert measured(films, few)["baselines"] == alone
+    enough = others.table, others.targets
+    assert measured(films, enough)["baselines"] != alone
 
 
 # The report ---------------------------------------------------------------------------------------
@@ -550,16 +604,16 @@ def test_report_has_every_figure():
     found = measured(predicted())
     assert set(found) == {
         "n_images", "n_patients", "split", "prevalence", "notes", "findings",
-        "mean_auroc", "mean_auroc_ci95",
+        "mean_auroc", "mean_auroc_ci95", "mean_of",
         "mean_auroc_without_pneumonia_hernia", "mean_auroc_without_pneumonia_hernia_ci95",
         "mean_average_precision", "mean_average_precision_ci95",
-        "mean_ece", "mean_ece_ci95", "mean_brier",
+        "mean_ece", "mean_ece_ci95", "mean_ece_if_calibrated", "mean_brier",
         "accuracy_multi", "accuracy_threshold", "baselines", "reliability", "subgroups",
     }  # fmt: skip
     with_interval = {
         "auroc", "average_precision", "ece", "sensitivity", "specificity", "ppv", "npv"
     }  # fmt: skip
-    keys = {"positives", "brier", "threshold", "as_measured", *with_interval}
+    keys = {"positives", "brier", "ece_if_calibrated", "threshold", "as_measured", *with_interval}
     assert set(found["findings"]["Mass"]) == keys | {f"{name}_ci95" for name in with_interval}
     for name in with_interval:
         low, high = found["findings"]["Mass"][f"{name}_ci95"]
@@ -591,6 +645,33 @@ def test_undefined_figures_are_null_with_a_reason():
     assert found["notes"][1] == (
         "Every film carries Cardiomegaly: no figure compares films without it."
     )
+
+
+def test_findings_of_one_patient_give_a_mean_no_interval():
+    """A mean says how many findings it is over; its interval comes from those with a spread."""
+    films = predicted(60)
+    films.targets[:, :14] = 0
+    films.targets[0, :2] = 1
+    found = measured(films)
+    assert found["mean_of"] == 2
+    for name in ("mean_auroc", "mean_average_precision", "mean_ece"):
+        assert found[name] is not None
+        assert found[f"{name}_ci95"] is None
+    films.targets[::3, 2] = 1
+    found = measured(films)
+    assert found["mean_of"] == 3
+    for name in ("mean_auroc", "mean_average_precision", "mean_ece"):
+        low, high = found[f"{name}_ci95"]
+        assert low <= found[name] <= high
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(14, "the 14 findings"), (13, "13 findings"), (1, "1 finding"), (None, "the 14 findings")],
+)
+def test_mean_says_how_many_findings_it_is_over(count, words):
+    """Also where an older metrics.json does not hold it."""
+    assert summary.averaged({"mean_of": count}) == words
 
 
 def test_films_without_any_finding_are_measured():

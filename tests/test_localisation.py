@@ -149,6 +149,21 @@ def test_constant_control_is_the_best_constant_answer():
     assert control["iou"]["thresholds"]["0.3"]["share"] >= (iou > 0.3).mean(0).max() > 0.3
 
 
+def test_controls_are_given_for_each_finding():
+    """What the constant answer reaches of each finding; the boxes' mean is that of all."""
+    seen = {"s0": [(0, 0.1, 0.1, 0.2, 0.2)], "s1": [(1, 0.6, 0.6, 0.2, 0.2)]}
+    new = {"a": [(0, 0.1, 0.1, 0.2, 0.2)], "b": [(1, 0.1, 0.1, 0.2, 0.2)]}
+    found = measure(dict.fromkeys(new, maps_of(0)), seen | new, train=list(seen))
+    for control in found["controls"].values():
+        of = [control["findings"][label] for label in LABELS[:2]]
+        assert [one["boxes"] for one in of] == [1, 1]
+        assert control["pointing"] == pytest.approx(np.mean([one["pointing"] for one in of]))
+        assert control["iou"]["mean_iou"] == pytest.approx(np.mean([o["mean_iou"] for o in of]))
+    first, second = (found["controls"]["constant_box"]["findings"][k] for k in LABELS[:2])
+    assert (first["pointing"], second["pointing"], second["mean_iou"]) == (1, 0, 0)
+    assert first["mean_iou"] > 0.9
+
+
 def test_random_control_agrees_with_simulation():
     """Its figures are those of a typical box thrown at random places on the film."""
     box = (0, 0.1, 0.6, 0.3, 0.2)

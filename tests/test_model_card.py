@@ -124,7 +124,10 @@ def test_headline_figures_are_those_of_metrics():
             FULL, "mean_auroc_without_pneumonia_hernia"
         ),
         "mean average precision": [*figures(FULL, "mean_average_precision"), np.mean(shares)],
-        "mean expected calibration error": figures(FULL, "mean_ece"),
+        "mean expected calibration error": [
+            *figures(FULL, "mean_ece"),
+            FULL["mean_ece_if_calibrated"],
+        ],
         "maps that point into the radiologists' box": [
             boxes["pointing"]["mean"],
             *boxes["pointing"]["ci95"],
@@ -195,6 +198,8 @@ def test_localisation_stands_beside_both_controls():
     for label, of in found["pointing"]["findings"].items():
         wanted = [of["boxes"], of["pointing"], found["iou"]["findings"][label]["mean_iou"]]
         wanted.append(found["iobb"]["findings"][label]["mean_iobb"])
+        constant = controls[0]["findings"][label]
+        wanted += [constant["pointing"], constant["mean_iou"]]
         assert shown[DISPLAY[label]] == pytest.approx(wanted, abs=6e-4)
 
 
@@ -326,6 +331,22 @@ def test_every_run_behind_the_weights_is_named():
     assert "seed 11" in text
     assert "seed 12" in text
     assert text.count("ImageNet's weights") == 2
+
+
+@pytest.mark.parametrize(
+    ("start", "kept"),
+    [
+        ([], True),
+        ([{"device": "cpu", "epochs": 2, "start": [{"device": "cpu"}]}], True),
+        ([{"device": "cpu", "epochs": 2, "start": [{"device": "cuda"}]}], False),
+        (2, False),
+    ],
+)
+def test_frozen_body_is_said_only_where_every_run_is_known_to_have_kept_it(start, kept):
+    """One earlier run on another device, or one without a record, and nothing is said of it."""
+    training = config().training | {"device": "cpu", "start": start}
+    card = model_card.render(config(training=training), FULL)
+    assert ("kept ImageNet's weights" in card) == kept
 
 
 def test_onnx_lines_give_the_scores_of_the_demo(tmp_path, monkeypatch):

@@ -18,7 +18,7 @@ from films import (
     write_table,
 )
 
-from cxr.training import nih
+from cxr.training import boxes, nih
 from cxr.training.nih import DataError
 from cxr_labels import LABELS, LabelError
 
@@ -323,6 +323,28 @@ def test_duplicate_films(folder):
     assert data.source.places[ROWS[0].image] == str(folder / "images" / ROWS[0].image)
 
 
+def test_unusable_labels_are_left_out_when_asked(folder):
+    """Films of unknown, missing or contradictory labels go, named; the others keep theirs."""
+    cells = ["Mass|Scoliosis", "", "No Finding|Mass"]
+    rows = [Row(row.image, cell) for row, cell in zip(ROWS, cells, strict=False)]
+    write_table(folder / "sample_labels.csv", [*rows, ROWS[3]])
+    data = nih.load(folder, skip_unusable=True)
+    assert data.table.image.tolist() == [ROWS[3].image]
+    assert data.table.patient.tolist() == [13]
+    assert {LABELS[k] for k in np.flatnonzero(data.targets[0])} == {"Effusion", "Infiltration"}
+    assert data.report.sentences() == [
+        "3 films have labels that are not of the 15 known ones ('', 'No Finding|Mass', "
+        "'Scoliosis') and were left out."
+    ]
+
+
+def test_unusable_labels_alone_are_an_error(folder):
+    """Where no film has usable labels the first unknown one is named."""
+    write_table(folder / "sample_labels.csv", [Row(row.image, "Scoliosis") for row in ROWS])
+    with pytest.raises(LabelError, match="Row 2: the label 'Scoliosis'"):
+        nih.load(folder, skip_unusable=True)
+
+
 def test_sentences_count_and_name():
     """The report says how many, and names the first three."""
     report = nih.Report(films_without_row=["a", "b", "c", "d"], unreadable_films=["e"])
@@ -515,3 +537,46 @@ def test_real_folder(nih_folder):
     assert data.targets[:, LABELS.index("Hernia")].sum() == 12
     assert data.targets[:, LABELS.index("No Finding")].sum() == 1514
     assert data.report.sentences() == []
+
+
+# Boxes ------------------------------------------------------------------------------------------
+
+BOX_HEADER = "Image Index,Finding Label,Bbox [x,y,w,h],,,"
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("a.png,Mass,1,2,nan,4", "finite"),
+        ("a.png,Mass,1,2,inf,4", "finite"),
+        ("a.png,Mass,a,b,c,d", "without four numbers"),
+        ("a.png,Mass,1", "without four numbers"),
+        ("a.png,Mass,-1,2,3,4", "does not lie on the film"),
+        ("a.png,Mass,1000,2,25.5,4", "does not lie on the film"),
+        ("a.png,Mass,1,2,0,4", "does not lie on the film"),
+        ("a.png,No Finding,1,2,3,4", "'No Finding'"),
+        ("a.png,Foo,1,2,3,4", "'Foo'"),
+        ("a.png", "''"),
+        ('"a.png,Mass,1,2,3,4', "not a complete CSV file"),
+    ],
+)
+def test_broken_box(row, words):
+    """A box that cannot be one stops with a sentence on the file, in words of this program."""
+    with pytest.raises((DataError, LabelError)) as caught:
+        boxes.parse(f"{BOX_HEADER}\n{row}\n".encode(), "list.csv")
+    assert "'list.csv'" in str(caught.value)
+    assert words in str(caught.value)
+
+
+def test_box_to_the_edge_of_the_film():
+    """A box may end up to a pixel behind the far edges: the release's numbers are rounded."""
+    found = boxes.parse(f"{BOX_HEADER}\r\n\r\na.png,Infiltrate,512,1000,513,25,,,\r\n".encode())
+    assert found.of_film == {
+        "a.png": [(LABELS.index("Infiltration"), 0.5, 1000 / 1024, 513 / 1024, 25 / 1024)]
+    }
+
+
+def test_real_boxes(nih_folder):
+    """The release's own list: all of its boxes on the films beside it are taken."""
+    found = boxes.read(nih_folder / "BBox_List_2017.csv")
+    assert sum(map(len, found.of_film.values())) == 830

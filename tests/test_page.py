@@ -141,7 +141,7 @@ def test_every_number_is_that_of_the_metrics(context):
         for by in ("sex", "age", "view")
         for group in groups[by].values()
     ]
-    # Reliability stands in its figure; controls are not given for single findings.
+    # Reliability stands in its figure; overlaps of controls are not given for single findings.
     for control in metrics["localisation"]["controls"].values():
         del control["iou"]["findings"], control["iobb"]["findings"]
     rest = numbers(metrics, skip=("reliability", "subgroups", "screening"))

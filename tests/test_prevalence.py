@@ -25,6 +25,8 @@ STARTER = ROOT / "models" / "starter"
         (" Training ", "training"),
         ("Effusion=0.3", {"Effusion": 0.3}),
         ("Effusion = 0.3, Mass=.2", {"Effusion": 0.3, "Mass": 0.2}),
+        ("effusion=0.3", {"Effusion": 0.3}),
+        ("Pleural thickening=0.1, no_finding=0.2", {"Pleural_Thickening": 0.1, "No Finding": 0.2}),
     ],
 )
 def test_prevalence_is_read_as_meant(text, meant):
@@ -32,7 +34,7 @@ def test_prevalence_is_read_as_meant(text, meant):
     assert prevalence.parse(text) == meant
 
 
-@pytest.mark.parametrize("text", ["nih", "training", "Effusion=0.3, Mass=0.2"])
+@pytest.mark.parametrize("text", ["nih", "training", "Effusion=0.3, Mass=0.123456789"])
 def test_name_reads_back(text):
     """The text that answers name a prevalence by is understood again."""
     assert prevalence.name(prevalence.parse(text)) == text
@@ -48,6 +50,9 @@ def test_name_reads_back(text):
         ("Effusion=nan", "between 0 and 1"),
         ("Effusion=a third", "between 0 and 1"),
         ("Cough=0.1", "Cough"),
+        ("Mass=0.1, mass=0.2", "Mass is given twice"),
+        ("Mass=1e-7", "between 0 and 1"),
+        ("Mass=0.9999999", "between 0 and 1"),
     ],
 )
 def test_bad_prevalence_is_one_sentence(text, words):
@@ -55,6 +60,29 @@ def test_bad_prevalence_is_one_sentence(text, words):
     with pytest.raises(PrevalenceError, match=words) as raised:
         prevalence.parse(text)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["x" * 9000, "x" * 9000 + "=0.1", "Mass=" + "x" * 9000])
+def test_long_nonsense_is_not_repeated_whole(text):
+    """However much was written, a sentence repeats the beginning of it alone."""
+    with pytest.raises(PrevalenceError) as raised:
+        prevalence.parse(text)
+    assert str(raised.value).count("x") < 70
+
+
+@pytest.mark.parametrize(
+    ("stated", "room"),
+    [
+        ({"Effusion": 0.9}, 0.1),
+        ({"Effusion": 0.9, "Mass": 0.7}, 0.1),
+        ({"Effusion": 0.3}, NIH_PREVALENCE["No Finding"]),
+        ({"Effusion": 0.9, "No Finding": 0.4}, 0.4),
+    ],
+)
+def test_no_finding_has_the_room_that_findings_leave(stated, room):
+    """A share that is stated for a finding caps "No Finding", unless that is stated too."""
+    shares = Predictor(STARTER).config.shares(stated)
+    assert shares[LABELS.index("No Finding")] == pytest.approx(room)
 
 
 def test_own_share_moves_its_own_label_alone():

@@ -4,9 +4,11 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from cxr import model_folder, probability, radiograph
@@ -14,7 +16,8 @@ from cxr.box_rule import BoxRule
 from cxr.model_folder import ModelFolderError
 from cxr.serving import examples, heatmap, model_source
 from cxr.serving.predictor import Predictor
-from cxr_labels import LABELS, NIH_PREVALENCE, NO_FINDING
+from cxr.serving.screening import NOT_A_CHEST_FILM, Screening
+from cxr_labels import FINDINGS, LABELS, NIH_PREVALENCE, NO_FINDING
 
 ROOT = Path(__file__).parents[1]
 STARTER = ROOT / "models" / "starter"
@@ -82,6 +85,34 @@ def test_prevalence_moves_scores_but_not_flags(predictor):
     assert nih.probabilities != training.probabilities
 
 
+@pytest.mark.parametrize("stated", ["nih", "training", {"Mass": 1e-6, "Hernia": 0.999}])
+def test_score_at_its_threshold_is_flagged_at_every_prevalence(predictor, stated):
+    """A film whose scores are the thresholds to the last bit has every finding flagged.
+
+    One bit higher, and none is: no rounding of a restated score comes between.
+    """
+    film = radiograph.read(ROOT / "examples" / "chest_rg1.png")
+    logits = predictor.run(radiograph.squeeze(film, predictor.config.image_size)[None, None]).logits
+    reached = predictor.config.probabilities(logits, "training")[0]
+    for thresholds, flagged in ((reached, FINDINGS), (np.nextafter(reached, 1), ())):
+        config = replace(predictor.config, thresholds=dict(zip(LABELS, thresholds, strict=True)))
+        (answer,) = Predictor(STARTER, config).predict([film], stated)
+        assert answer.flagged == tuple(flagged)
+
+
+def test_embedding_of_another_rank_is_refused(folder, monkeypatch):
+    """A network whose embedding is no vector a film is refused with a sentence."""
+    run = onnxruntime.InferenceSession.run
+
+    def flat(self, *given):
+        logits, evidence, embedding = run(self, *given)
+        return [logits, evidence, embedding[0]]
+
+    monkeypatch.setattr(onnxruntime.InferenceSession, "run", flat)
+    with pytest.raises(ModelFolderError, match="one embedding a film"):
+        Predictor(folder)
+
+
 def test_no_finding_is_never_flagged(predictor):
     """Whatever a film looks like, "No Finding" is not among the flagged."""
     rng = np.random.default_rng(0)
@@ -116,9 +147,25 @@ def test_shift_there_and_back_is_nothing():
         ({"labels": ["A", "B"]}, "labels"),
         ({"sha256": "0" * 64}, "not the file"),
         ({"image_size": "big"}, "image_size|whole number"),
-        ({"calibration": {}}, "Atelectasis"),
-        ({"prevalence": {"training": {}}}, "Atelectasis"),
-        ({"thresholds": {"Mass": 7}}, "between 0 and 1"),
+        ({"calibration": {}}, "'calibration'"),
+        ({"prevalence": {"training": {}}}, "'prevalence'"),
+        ({"thresholds": {"Mass": 7}}, "'thresholds' .* between 0 and 1"),
+        ({"thresholds": 5}, "'thresholds'"),
+        ({"calibration": dict.fromkeys(LABELS, (-1, 0))}, "'calibration'"),
+        ({"calibration": dict.fromkeys(LABELS, (1, 1e7))}, "'calibration'"),
+        ({"threshold_rule": "x`|y"}, "'threshold_rule'"),
+        ({"accuracy_threshold": None}, "'accuracy_threshold'"),
+        ({"operating_points": [[1, 2]]}, "'operating_points'"),
+        ({"operating_points": {"Mass": {"sensitivity": float("nan")}}}, "'operating_points'"),
+        ({"operating_points": {"Mass": {"sensitivity_ci95": [0.1]}}}, "'operating_points'"),
+        ({"box_rule": {"height": 0.5, "pull": 0, "fine": 2.7, "sizes": {}}}, "'box_rule'"),
+        ({"screening": {}}, "'screening'"),
+        ({"screening": []}, "'screening'"),
+        ({"screening": {"file": "screening.npz"}}, "'screening'"),
+        ({"training": []}, "'training'"),
+        ({"metrics": {"mean_auroc": float("nan")}}, "'metrics'"),
+        ({"metrics": {"mean_auroc": 7}}, "'metrics'"),
+        ({"metrics": {"mean_auroc": 0.7, "mean_auroc_ci95": [0.6]}}, "'metrics'"),
     ],
 )
 def test_config_that_does_not_fit_is_refused(folder, change, words):
@@ -127,6 +174,26 @@ def test_config_that_does_not_fit_is_refused(folder, change, words):
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(ModelFolderError, match=words):
         Predictor(folder)
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        {"metrics": {"mean_auroc": 1, "mean_auroc_ci95": None}, "screening": None},
+        {
+            "operating_points": {
+                "Mass": {"positives": 3, "sensitivity": None, "specificity_ci95": [0.1, 1]}
+            },
+            "threshold_rule": "sensitivity=0.9",
+        },
+    ],
+)
+def test_entries_as_training_writes_them_are_taken(folder, entries):
+    """Whole numbers, undefined figures and intervals of config.json come through as they are."""
+    path = folder / model_folder.CONFIG
+    path.write_text(json.dumps(json.loads(path.read_text()) | entries))
+    config = model_folder.load(folder)
+    assert {name: getattr(config, name) for name in entries} == entries
 
 
 @pytest.mark.parametrize("broken", [b"", b"not an onnx file", b"\x08\x07\x12\x04evil"])
@@ -261,6 +328,14 @@ def test_labels_of_another_kind_are_refused(folder, labels):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"labels": labels}))
     with pytest.raises(ModelFolderError, match="labels"):
         Predictor(folder)
+
+
+def test_distance_that_is_no_number_is_refused(monkeypatch):
+    """Where the oddness of a picture cannot be told, it is not answered."""
+    screen = Screening({}, 1.0, 2.0)
+    monkeypatch.setattr(screen, "measure", lambda *_: (float("nan"), False, 0))
+    ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
+    assert screen.judge(ramp, np.zeros(3, np.float32)).refused == NOT_A_CHEST_FILM
 
 
 def test_starter_names_no_place_of_a_machine():

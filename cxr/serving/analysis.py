@@ -26,11 +26,10 @@ class NotAChestFilm(RadiographError):
 
 @dataclass(frozen=True)
 class Analysis:
-    """A film as read and the model's answer for it at a stated prevalence."""
+    """A film as read and the model's answer for it."""
 
     film: Radiograph
     prediction: Prediction
-    prevalence: Prevalence
     box_rule: BoxRule
 
     @property
@@ -62,7 +61,7 @@ def analyze(
     prediction = predictor.predict([film], prevalence)[0]
     if prediction.verdict.refused:
         raise NotAChestFilm(prediction.verdict.refused)
-    return Analysis(film, prediction, prevalence, predictor.config.box_rule)
+    return Analysis(film, prediction, predictor.config.box_rule)
 
 
 def answer(predictor: Predictor, file: str, analysis: Analysis) -> dict[str, Any]:
@@ -71,7 +70,7 @@ def answer(predictor: Predictor, file: str, analysis: Analysis) -> dict[str, Any
     return _object(
         predictor,
         file,
-        analysis.prevalence,
+        prediction.prevalence,
         probabilities={label: round(p, 6) for label, p in prediction.probabilities.items()},
         flagged=list(prediction.flagged),
         boxes={label: analysis.boxes_of(label) for label in prediction.flagged},

@@ -17,6 +17,7 @@ from PIL import Image
 import cxr.prevalence
 import cxr_labels
 from cxr import radiograph
+from cxr.model_folder import Config
 from cxr.prevalence import DEFAULT, NIH, TRAINING, Prevalence
 from cxr.serving import analysis, examples, heatmap
 from cxr.serving.analysis import Analysis
@@ -39,9 +40,13 @@ _CSS = """
 #table table { width: 100%; border-collapse: collapse; border-width: 0 !important; }
 #table th, #table td { text-align: left; vertical-align: top; padding: 6px 10px 6px 0;
   border-width: 0 0 1px 0 !important; border-color: var(--border-color-primary); }
-#table td:nth-child(2) { text-align: right; white-space: nowrap; }
+#table td:nth-child(2), #table td:nth-child(3) { text-align: right; white-space: nowrap; }
 #table small { display: block; opacity: 0.8; }
 #table .flagged { font-weight: 600; }
+@media (max-width: 480px) {
+  #table th, #table td { padding-right: 6px; font-size: 12px; }
+  #table td:first-child { overflow-wrap: anywhere; }
+}
 """
 
 # Gradio confines `css` to what lies inside the page's own frame; this styles the frame.
@@ -131,13 +136,25 @@ def build(predictor: Predictor) -> gr.Blocks:
         film.change(
             _shower(predictor),
             [film, threshold, prevalence],
-            [shown, problem, empty, picture, answer, label, table, meaning, choice, evidence],
+            [
+                shown,
+                problem,
+                empty,
+                picture,
+                answer,
+                label,
+                table,
+                meaning,
+                choice,
+                evidence,
+                prevalence,
+            ],
             api_visibility="private",
         )
         prevalence.input(
             _restater(predictor),
-            [film, threshold, prevalence],
-            [shown, problem, label, table, meaning],
+            [film, threshold, prevalence, shown],
+            [shown, problem, label, table, meaning, prevalence],
             api_visibility="private",
             show_progress="hidden",
         )
@@ -197,7 +214,7 @@ _NO_FILM = "No film was given; choose a file."
 _EMPTY = "Choose a film, or one of the examples, to see its findings here."
 _MEANING = (
     "Each score is the model's estimate that the finding would be in the film's report, if films "
-    "came in the mix of {}. What lies above its threshold is the same at every prevalence."
+    "came in the mix of {}. What reaches its threshold is the same at every prevalence."
 )
 _MIXES = {NIH: "NIH's 112,120", TRAINING: "those that the model was trained on"}
 
@@ -212,29 +229,55 @@ def _shower(predictor: Predictor) -> Callable:
     """Film on the page -> everything that the page shows of it."""
 
     def show(path: str | None, least: float, stated: str):
+        prevalence, wrong = _understand(stated, DEFAULT)
+        box = _box(prevalence, wrong)
         if path is None:
-            return _page()
+            return *_page(), box
         try:
-            return _page(analysis.analyze(predictor, path, _parse(stated)), least)
+            return *_page(analysis.analyze(predictor, path, prevalence), least, wrong), box
         except analysis.NotAChestFilm as error:
-            return _page(problem=f"**No scores for this picture.** {error}")
+            return *_page(problem=f"**No scores for this picture.** {error}"), box
         except radiograph.RadiographError as error:
-            return _page(problem=f"**This film could not be read.** {error}")
+            return *_page(problem=f"**This film could not be read.** {error}"), box
 
     return show
 
 
 def _restater(predictor: Predictor) -> Callable:
-    """Film and prevalence on the page -> the same film's scores at that prevalence."""
+    """Film and prevalence on the page -> the same film's scores at that prevalence.
 
-    def restate(path: str | None, least: float, stated: str):
+    What is no prevalence leaves the scores at the one they are stated at.
+    """
+
+    def restate(path: str | None, least: float, stated: str, shown: Prediction | None):
         if path is None:
-            return [gr.skip()] * 5
-        analyzed = _analyze(predictor, path, _parse(stated))
+            return [gr.skip()] * 6
+        prevalence, wrong = _understand(stated, shown.prevalence if shown else DEFAULT)
+        analyzed = _analyze(predictor, path, prevalence)
         label, table = _list(analyzed.prediction, least)
-        return analyzed.prediction, _problem(analyzed), label, table, _meaning(analyzed)
+        return (
+            analyzed.prediction,
+            _problem(analyzed, wrong),
+            label,
+            table,
+            _meaning(analyzed),
+            _box(prevalence, wrong),
+        )
 
     return restate
+
+
+def _understand(stated: str | None, otherwise: Prevalence) -> tuple[Prevalence, str]:
+    """The prevalence in words; or the other one, and a sentence on what is wrong."""
+    try:
+        return cxr.prevalence.parse(stated or DEFAULT), ""
+    except cxr.prevalence.PrevalenceError as error:
+        return otherwise, str(error)
+
+
+def _box(prevalence: Prevalence, wrong: str):
+    """The box as the reader left it, or, where that was wrong, what the scores are stated at."""
+    return gr.update(value=cxr.prevalence.name(prevalence)) if wrong else gr.skip()
 
 
 def _parse(stated: str | None) -> Prevalence:
@@ -246,17 +289,21 @@ def _parse(stated: str | None) -> Prevalence:
 
 
 def _meaning(analyzed: Analysis) -> str:
-    stated = cxr.prevalence.name(analyzed.prevalence)
+    stated = cxr.prevalence.name(analyzed.prediction.prevalence)
     return _MEANING.format(_MIXES.get(stated, f"NIH's 112,120, but with {stated}"))
 
 
-def _problem(analyzed: Analysis):
-    warning = " ".join(analyzed.warnings)
+def _problem(analyzed: Analysis, wrong: str):
+    """What looked odd in the film; before it, what was wrong with the prevalence."""
+    warning = " ".join((*([wrong] if wrong else []), *analyzed.warnings))
     return gr.update(value=warning, visible=bool(warning))
 
 
 def _page(analyzed: Analysis | None = None, least: float = 0, problem: str = ""):
-    """Updates of all that the page shows: state, problem, empty, picture, answer and its parts."""
+    """Updates of all that the page shows: state, problem, empty, picture, answer and its parts.
+
+    problem: a sentence that stands in the answer's place, or over it.
+    """
     if analyzed is None:
         hidden = gr.update(visible=False)
         message = gr.update(value=problem, visible=bool(problem))
@@ -268,7 +315,7 @@ def _page(analyzed: Analysis | None = None, least: float = 0, problem: str = "")
     label, table = _list(prediction, least)
     return (
         prediction,
-        _problem(analyzed),
+        _problem(analyzed, problem),
         gr.update(visible=False),
         gr.update(value=heatmap.preview(film.pixels), visible=True),
         gr.update(visible=True),
@@ -286,25 +333,29 @@ def _list(prediction: Prediction | None, least: float) -> tuple[dict[str, float]
         return None, ""
     listed = {name: p for name, p in _ranked(prediction).items() if 100 * p >= least}
     label = {DISPLAY[name]: p for name, p in list(listed.items())[:TOP]}
-    return label or None, _table(listed, prediction.flagged)
+    return label or None, _table(listed, prediction)
 
 
-def _table(listed: dict[str, float], flagged: tuple[str, ...]) -> str:
+def _table(listed: dict[str, float], prediction: Prediction) -> str:
     """The findings as an HTML table; everything in it is this program's own text."""
     if not listed:
         return "<p>No score reaches that.</p>"
-    rows = [_row(name, p, name in flagged) for name, p in listed.items()]
-    head = "<tr><th>Finding</th><th>Score</th><th>Above its threshold</th></tr>"
+    rows = [
+        _row(name, p, prediction.thresholds.get(name), name in prediction.flagged)
+        for name, p in listed.items()
+    ]
+    head = "<tr><th>Finding</th><th>Score</th><th>Threshold</th><th>Reached</th></tr>"
     return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
 
 
-def _row(name: str, probability: float, flagged: bool) -> str:
+def _row(name: str, probability: float, threshold: float | None, flagged: bool) -> str:
     sentence = cxr_labels.TABLE[cxr_labels.index(name)].sentence
-    mark = "yes" if flagged else "never flagged" if name == NO_FINDING else "no"
+    limit = "none" if threshold is None else f"{100 * threshold:.1f} %"
+    mark = "yes" if flagged else "never flagged" if threshold is None else "no"
     style = ' class="flagged"' if flagged else ""
     return (
         f"<tr><td><span{style}>{DISPLAY[name]}</span><small>{sentence}</small></td>"
-        f"<td>{100 * probability:.1f} %</td><td{style}>{mark}</td></tr>"
+        f"<td>{100 * probability:.1f} %</td><td>{limit}</td><td{style}>{mark}</td></tr>"
     )
 
 
@@ -369,11 +420,28 @@ def _chooser(offered: list[ExampleFilm]) -> Callable:
 
 def _introduction(predictor: Predictor) -> str:
     config = predictor.config
-    auroc = config.metrics.get("mean_auroc")
-    measured = f", mean AUROC {auroc:.2f} on held-out films" if auroc else ""
     return (
         "# Findings on a chest film\n"
         "A model scores 14 findings on a frontal chest film and shows where on the film the "
         f"evidence lies. Model: `{predictor.name}` ({config.architecture}, {config.image_size} px"
-        f"{measured})."
+        f"{_measured(config)})."
+    )
+
+
+def _measured(config: Config) -> str:
+    """How well it tells films apart, beside what answers without a film reach."""
+    auroc = config.metrics.get("mean_auroc")
+    if auroc is None:
+        return ""
+    interval = config.metrics.get("mean_auroc_ci95")
+    alone = config.metrics.get("metadata_only_mean_auroc")
+    leaky = config.training.get("split") == "random"
+    return "".join(
+        [
+            f", mean AUROC {auroc:.2f}",
+            f" ({interval[0]:.2f} to {interval[1]:.2f})" if interval else "",
+            " on held-out films",
+            " of patients that training saw too" if leaky else "",
+            f"; {alone:.2f} from sex, age and view alone" if alone is not None else "",
+        ]
     )

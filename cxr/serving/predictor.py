@@ -9,7 +9,7 @@ import onnxruntime
 
 from cxr import machine, model_folder, radiograph
 from cxr.model_folder import ModelFolderError
-from cxr.prevalence import DEFAULT, Prevalence
+from cxr.prevalence import DEFAULT, TRAINING, Prevalence
 from cxr.radiograph import Radiograph
 from cxr.serving.screening import Screening, Verdict
 from cxr_labels import LABELS, NO_FINDING
@@ -34,12 +34,17 @@ class Prediction:
     """The answer for one film.
 
     probabilities: {label: p} in the order of LABELS, at the stated prevalence.
-    flagged: findings at or above their threshold, in the order of LABELS.
+    prevalence: that stated one.
+    thresholds: {label: p} at the same prevalence; without the labels that are never flagged.
+    flagged: findings at or above their threshold, in the order of LABELS. Compared at the training
+        prevalence, as they were measured: the stated one never changes what is flagged.
     evidence: float32 [15, h, w], one map a label.
     verdict: of the screening, on whether this is a frontal chest film at all.
     """
 
     probabilities: dict[str, float]
+    prevalence: Prevalence
+    thresholds: dict[str, float]
     flagged: tuple[str, ...]
     evidence: np.ndarray
     verdict: Verdict
@@ -59,11 +64,11 @@ class Predictor:
         """
         self.folder = Path(folder)
         self.config = config or model_folder.load(self.folder)
-        self._session = _open_session(self.folder / model_folder.ONNX, self.config.image_size)
+        path = self.folder / model_folder.ONNX
+        self._session, embedding_size = _open_session(path, self.config.image_size)
         self._screening: Screening | None = None
         if self.config.screening:
-            (size,) = (o.shape[1] for o in self._session.get_outputs() if o.name == "embedding")
-            self._screening = Screening.load(self.folder, self.config.screening, size)
+            self._screening = Screening.load(self.folder, self.config.screening, embedding_size)
 
     @property
     def name(self) -> str:
@@ -78,17 +83,22 @@ class Predictor:
         pixels = np.stack([radiograph.squeeze(film, size) for film in films])[:, None]
         outputs = self.run(pixels)
         probabilities = self.config.probabilities(outputs.logits, prevalence)
-        thresholds = self.config.thresholds_at(prevalence)
+        in_training = self.config.probabilities(outputs.logits, TRAINING)
+        stated = dict(zip(LABELS, map(float, self.config.thresholds_at(prevalence)), strict=True))
+        thresholds = {
+            label: stated[label] for label in self.config.thresholds if label != NO_FINDING
+        }
+        verdicts = self.screen(pixels, outputs)
         return [
             Prediction(
-                dict(zip(LABELS, map(float, p), strict=True)),
-                _flag(p, thresholds),
-                evidence,
-                verdict,
+                dict(zip(LABELS, map(float, probabilities[film]), strict=True)),
+                prevalence,
+                thresholds,
+                _flag(in_training[film], self.config.thresholds),
+                outputs.evidence[film],
+                verdicts[film],
             )
-            for p, evidence, verdict in zip(
-                probabilities, outputs.evidence, self.screen(pixels, outputs), strict=True
-            )
+            for film in range(len(films))
         ]
 
     def screen(self, pixels: np.ndarray, outputs: Outputs) -> list[Verdict]:
@@ -105,16 +115,17 @@ class Predictor:
         return Outputs(*self._session.run(_OUTPUTS, {"image": films}))
 
 
-def _flag(probabilities: np.ndarray, thresholds: np.ndarray) -> tuple[str, ...]:
-    # A comparison with nan is false: a label without a threshold is never flagged.
+def _flag(probabilities: np.ndarray, thresholds: dict[str, float]) -> tuple[str, ...]:
+    """Both at the training prevalence. A label without a threshold is never flagged."""
     return tuple(
         label
-        for label, p, threshold in zip(LABELS, probabilities, thresholds, strict=True)
-        if label != NO_FINDING and p >= threshold
+        for label, p in zip(LABELS, probabilities, strict=True)
+        if label in thresholds and label != NO_FINDING and p >= thresholds[label]
     )
 
 
-def _open_session(path: Path, size: int) -> onnxruntime.InferenceSession:
+def _open_session(path: Path, size: int) -> tuple[onnxruntime.InferenceSession, int]:
+    """The network, tried out, and the size D of its embedding. Raises ModelFolderError."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = machine.cores()
     options.log_severity_level = 3
@@ -131,16 +142,22 @@ def _open_session(path: Path, size: int) -> onnxruntime.InferenceSession:
             f"{str(path)!r} does not take one grey {size}x{size} picture and give "
             f"{', '.join(_OUTPUTS)}."
         )
-    _try_out(session, path, size)
-    return session
+    return session, _try_out(session, path, size)
 
 
-def _try_out(session: onnxruntime.InferenceSession, path: Path, size: int) -> None:
-    """One blank film, which also warms the session up: whatever is odd shows here, not later."""
+def _try_out(session: onnxruntime.InferenceSession, path: Path, size: int) -> int:
+    """One blank film, which also warms the session up: whatever is odd shows here, not later.
+
+    Returns the size of the embedding.
+    """
     try:
-        logits, evidence, _ = session.run(_OUTPUTS, {"image": np.zeros((1, 1, size, size), "f4")})
+        answered = session.run(_OUTPUTS, {"image": np.zeros((1, 1, size, size), "f4")})
     except Exception as error:
         raise ModelFolderError(f"{str(path)!r} fails on a blank film.") from error
+    logits, evidence, embedding = answered
     answers = logits.shape == (1, len(LABELS)) and evidence.shape[:2] == (1, len(LABELS))
     if not (answers and evidence.ndim == 4 and evidence.size and np.isfinite(logits).all()):
         raise ModelFolderError(f"{str(path)!r} does not answer for the {len(LABELS)} labels.")
+    if embedding.ndim != 2 or len(embedding) != 1:
+        raise ModelFolderError(f"{str(path)!r} does not give one embedding a film.")
+    return embedding.shape[1]

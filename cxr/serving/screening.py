@@ -46,15 +46,12 @@ UNUSUAL = (
     "This picture is unlike most films that the model was trained on (a lateral view, a part of a "
     "film or an unusual exposure would be), so its scores may mean little."
 )
-INVERTED = (
-    "This film looks inverted (black and white swapped); swap them back before relying on its "
-    "scores."
-)
+INVERTED = "This film looks inverted; as it is, its scores mean little; swap black and white first."
 # By how many quarters it should be turned counterclockwise.
 TURNED = {
-    1: "This film looks turned; turn it a quarter to the left before relying on its scores.",
-    2: "This film looks upside down; turn it by half before relying on its scores.",
-    3: "This film looks turned; turn it a quarter to the right before relying on its scores.",
+    1: "This film looks turned; as it is, its scores mean little; turn it a quarter left first.",
+    2: "This film looks upside down; as it is, its scores mean little; turn it by half first.",
+    3: "This film looks turned; as it is, its scores mean little; turn it a quarter right first.",
 }
 
 
@@ -135,7 +132,7 @@ class Screening:
         if high - low < _BLANK:
             return Verdict(refused=BLANK)
         oddness, inverted, quarters = self.measure(embedding, *describe(pixels))
-        if oddness > self.refuse_above:
+        if not oddness <= self.refuse_above:  # nan is refused too
             return Verdict(refused=NOT_A_CHEST_FILM)
         warnings = [INVERTED] if inverted else []
         if quarters:

@@ -1,24 +1,29 @@
 """The official boxes: where on a film radiologists marked a finding."""
 
+import csv
 import io
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 import cxr_labels
 from cxr.training.nih import IMAGE, DataError
+from cxr_labels import LabelError
 
 ORIGINAL_SIDE = 1024  # boxes are given in pixels of the release's 1024x1024 films
 GRID = 32  # side of the box maps that training uses
+_TOLERANCE = 1  # px that a box may reach over the far edges: its numbers are rounded
+
+Box = tuple[int, float, float, float, float]
 
 
 @dataclass(frozen=True)
 class Boxes:
     """Boxes by film, each (label index, x, y, w, h) with lengths as shares of the side, 0..1."""
 
-    of_film: dict[str, list[tuple[int, float, float, float, float]]] = field(default_factory=dict)
+    of_film: dict[str, list[Box]] = field(default_factory=dict)
 
     def films_known(self, names: set[str]) -> int:
         """How many of the named films have a box."""
@@ -45,33 +50,52 @@ def read(path: str | Path) -> Boxes:
 def parse(content: bytes, name: str = "BBox_List_2017.csv") -> Boxes:
     """Reads the list's bytes: film, finding, x, y, w, h in pixels of the 1024x1024 films.
 
-    Raises DataError when they are not such a list, LabelError on an unknown finding.
+    Raises DataError when they are not such a list or a box does not lie on its film, LabelError on
+    an unknown finding; the message is one sentence that names the file.
     """
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"The box file {name!r} cannot be read.") from error
-    header = text.split("\n", 1)[0].strip().split(",")
-    if header[:2] != [IMAGE, "Finding Label"]:
+    of_film: dict[str, list[Box]] = {}
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        if [cell.strip() for cell in next(rows, [])[:2]] != [IMAGE, "Finding Label"]:
+            raise DataError(
+                f"{name!r} is not the release's list of boxes: its first line should name "
+                f"{IMAGE!r} and 'Finding Label'."
+            )
+        for cells in rows:
+            if any(cell.strip() for cell in cells):
+                box = _box(cells, f"Row {rows.line_num} of {name!r}")
+                of_film.setdefault(cells[0].strip(), []).append(box)
+    except csv.Error as error:
         raise DataError(
-            f"{name!r} is not the release's list of boxes: its first line should name "
-            f"{IMAGE!r} and 'Finding Label'."
-        )
-    # The header spells "Bbox [x,y,w,h]" over four columns: columns are taken by place.
-    table = pd.read_csv(
-        io.StringIO(text), header=None, skiprows=1, usecols=range(6), names=list("fkxywh")
-    )
-    of_film: dict[str, list[tuple[int, float, float, float, float]]] = {}
-    for number, row in enumerate(table.itertuples(index=False), 2):
-        label = cxr_labels.parse_label(str(row.k), row=number)
-        try:
-            x, y, w, h = (float(v) / ORIGINAL_SIDE for v in (row.x, row.y, row.w, row.h))
-        except ValueError as error:
-            raise DataError(f"Row {number} of {name!r} has a box without numbers.") from error
-        if not (w > 0 and h > 0 and 0 <= x < 1 and 0 <= y < 1):
-            raise DataError(f"Row {number} of {name!r} has a box that lies off the film.")
-        of_film.setdefault(str(row.f), []).append((cxr_labels.index(label), x, y, w, h))
+            f"The box file {name!r} is not a complete CSV file; download it again."
+        ) from error
     return Boxes(of_film)
+
+
+def _box(cells: list[str], place: str) -> Box:
+    """The box in a row, whose header spells "Bbox [x,y,w,h]" over four columns."""
+    try:
+        label = cxr_labels.parse_label(cells[1] if len(cells) > 1 else "")
+    except LabelError as error:
+        raise LabelError(f"{place}: {error}") from error
+    if label == cxr_labels.NO_FINDING:
+        raise DataError(f"{place} has a box of {label!r}, which lies nowhere on a film.")
+    try:
+        x, y, w, h = map(float, cells[2:6])
+    except ValueError as error:  # fewer than four are such an error too
+        raise DataError(f"{place} has a box without four numbers.") from error
+    if not all(map(math.isfinite, (x, y, w, h))):
+        raise DataError(f"{place} has a box without four finite numbers.")
+    end = ORIGINAL_SIDE + _TOLERANCE
+    on_film = 0 <= x < ORIGINAL_SIDE and 0 <= y < ORIGINAL_SIDE and x + w <= end and y + h <= end
+    if not (w > 0 and h > 0 and on_film):
+        raise DataError(f"{place} has a box that does not lie on the film of 1024x1024 pixels.")
+    side = ORIGINAL_SIDE
+    return cxr_labels.index(label), x / side, y / side, w / side, h / side
 
 
 def _cover(start: float, length: float) -> np.ndarray:

@@ -10,7 +10,8 @@ from cxr import model_folder
 from cxr.serving.predictor import Predictor
 from cxr.training import boxes, nih, splits
 from cxr.training.evaluation import answers, measuring
-from cxr.training.nih import DataError
+from cxr.training.nih import DataError, NihData
+from cxr_labels import LabelError
 
 
 def evaluate(
@@ -19,44 +20,60 @@ def evaluate(
     """Measures the model on the films at `source` and writes all of it into `output`.
 
     Films of patients that the model's splits.csv calls train or valid are left out, unless they
-    are asked for. Boxes are read from a BBox_List_2017.csv beside the films.
+    are asked for; where it names none of the films, all are measured. Films whose labels cannot be
+    used are left out. Boxes are read from a BBox_List_2017.csv beside the films.
     Returns the content of metrics.json. Raises ModelFolderError, nih.DataError, LabelError or
     ValueError with one sentence.
     """
     _check_output(output)
     predictor = Predictor(model)
-    data = nih.load(source)
+    data = nih.load(source, skip_unusable=True)
     for sentence in data.report.sentences():
         print(f"Note: {sentence}")
     seen = _seen(model)
-    used = data.table.patient.isin(seen.patient[seen.split != splits.TEST]).to_numpy()
+    known = measuring.knows(seen, data)
+    used = data.table.patient.isin(seen.patient[seen.split != splits.TEST]).to_numpy() & known
     left_out = np.zeros(len(used), bool) if include_training else used
     if left_out.all():
         raise DataError(
-            f"All {len(used):,} films are of patients that the model was trained on or chosen by; "
-            "add --include-training to measure on them all the same."
+            f"All films ({measuring.count(len(used))}) are of patients that the model was trained "
+            "on or chosen by; add --include-training to measure on them all the same."
         )
-    note = _note(used, include_training, len(seen))
-    if note:
-        print(f"Note: {note}")
+    found, broken = _boxes(data)
+    notes = [*_seen_notes(seen, known, int(used.sum()), include_training), *broken]
+    for sentence in notes:
+        print(f"Note: {sentence}")
     read = answers.reader(data.source.reader(), list(data.table.image))
     trained = data.table.patient.isin(seen.patient[seen.split == splits.TRAIN]).to_numpy()
     asked = measuring.Asked(
         data=data,
         rows=np.flatnonzero(~left_out),
         read=read,
-        boxes=boxes.parse(data.box_list) if data.box_list else boxes.Boxes(),
+        boxes=found,
         train=np.flatnonzero(trained & left_out),
         seen=seen,
         name=source.resolve().name,
-        notes=[note] if note else [],
+        notes=notes + data.report.label_sentences(),
     )
     return measuring.measure(predictor, asked, output)
 
 
 def _check_output(output: Path) -> None:
     """Raises DataError where the report would lie between files that are not a report's."""
-    if output.is_dir() and any(output.iterdir()) and not (output / model_folder.REPORT).is_file():
+    try:
+        names = {path.name for path in output.iterdir()} if output.is_dir() else set()
+    except OSError as error:
+        raise DataError(
+            f"The folder {str(output)!r} cannot be read ({error.strerror}); name another by "
+            "--output."
+        ) from error
+    if model_folder.CONFIG in names:
+        raise DataError(
+            f"The folder {str(output)!r} is a model folder, whose own figures would be lost; name "
+            "an empty or a new one by --output."
+        )
+    others = [name for name in names if not name.startswith(measuring.UNFINISHED)]
+    if others and model_folder.REPORT not in names:
         raise DataError(
             f"The folder {str(output)!r} holds other files; name an empty or a new one by --output."
         )
@@ -70,16 +87,34 @@ def _seen(model: Path) -> pd.DataFrame:
     return pd.DataFrame({"image_index": [], "patient": [], "split": []})
 
 
-def _note(used: np.ndarray, include_training: bool, known: int) -> str:
-    """What the reader must know of patients that the model has seen; "" when there are none."""
+def _boxes(data: NihData) -> tuple[boxes.Boxes, list[str]]:
+    """The boxes beside the films, and a sentence where their list cannot be used."""
+    try:
+        return boxes.parse(data.box_list) if data.box_list is not None else boxes.Boxes(), []
+    except (DataError, LabelError) as error:
+        return boxes.Boxes(), [f"Localisation was not measured: {error}"]
+
+
+def _seen_notes(seen: pd.DataFrame, known: bool, used: int, include_training: bool) -> list[str]:
+    """What the reader must know of patients that the model has seen.
+
+    known: whether splits.csv names any of the films. used: how many films are of such patients.
+    """
+    if seen.empty:
+        return [
+            "The model folder has no splits.csv, so it is not known whom training saw: films that "
+            "it was trained on may be among those measured, and the figures too good."
+        ]
     if not known:
-        return (
-            "The model folder has no splits.csv: films that it was trained on may be among those "
-            "measured, and the figures too good."
-        )
-    if not used.any():
-        return ""
-    films = f"{used.sum():,} films of patients that the model was trained on or chosen by"
+        return [
+            "The model's splits.csv names none of the films, so they are taken as of another data "
+            "set than the model's and none was left out, even where numbers of patients coincide."
+        ]
+    if not used:
+        return []
+    patients = "a patient" if used == 1 else "patients"
+    films = f"{measuring.count(used)} of {patients} that the model was trained on or chosen by"
     if include_training:
-        return f"{films} are counted in, as was asked: the figures are too good."
-    return f"{films} were left out."
+        are = "is" if used == 1 else "are"
+        return [f"{films} {are} counted in, as was asked: the figures are too good."]
+    return [f"{films} {'was' if used == 1 else 'were'} left out."]

@@ -18,6 +18,7 @@ import pandas as pd
 
 import cxr_labels
 from cxr import radiograph
+from cxr_labels import LabelError
 
 IMAGE, LABEL_CELL, PATIENT = "Image Index", "Finding Labels", "Patient ID"
 _AGE, _SEX, _VIEW = "Patient Age", ("Patient Gender", "Patient Sex"), "View Position"
@@ -34,7 +35,10 @@ class DataError(ValueError):
 
 @dataclass(frozen=True)
 class Report:
-    """What was wrong with the data; every list holds film names."""
+    """What was wrong with the data; every list holds film names.
+
+    unusable_labels: {film name: what its row says that cannot be used}.
+    """
 
     films_without_row: list[str] = field(default_factory=list)
     rows_without_film: list[str] = field(default_factory=list)
@@ -42,6 +46,7 @@ class Report:
     duplicate_films: list[str] = field(default_factory=list)
     implausible_ages: list[str] = field(default_factory=list)
     unreadable_films: list[str] = field(default_factory=list)
+    unusable_labels: dict[str, list[str]] = field(default_factory=dict)
 
     def sentences(self) -> list[str]:
         """One sentence for each kind of trouble there was, with up to three names."""
@@ -57,7 +62,18 @@ class Report:
             f"{len(names):,} {what} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})."
             for what, names in kinds
             if names
-        ]
+        ] + self.label_sentences()
+
+    def label_sentences(self) -> list[str]:
+        """One sentence on the films whose labels cannot be used, with up to three labels."""
+        if not self.unusable_labels:
+            return []
+        films = len(self.unusable_labels)
+        names = sorted({name for names in self.unusable_labels.values() for name in names})
+        named = ", ".join(map(repr, names[:3])) + (", ..." if len(names) > 3 else "")
+        what = "film has labels" if films == 1 else "films have labels"
+        left_out = "was left out" if films == 1 else "were left out"
+        return [f"{films:,} {what} that are not of the 15 known ones ({named}) and {left_out}."]
 
 
 @dataclass(frozen=True)
@@ -140,10 +156,12 @@ class NihData:
         return replace(self, table=table, targets=self.targets[readable], report=report)
 
 
-def load(data: str | Path) -> NihData:
+def load(data: str | Path, skip_unusable: bool = False) -> NihData:
     """Reads the label table in a folder or zip and matches it with the films there.
 
-    Raises DataError when nothing usable is found, cxr_labels.LabelError on an unknown label.
+    skip_unusable: leave out films whose labels cannot be used, and report them.
+    Raises DataError when nothing usable is found, LabelError on an unknown label; with
+    `skip_unusable` only where no film has usable labels.
     """
     data = Path(data)
     files = _list_files(data)
@@ -160,7 +178,7 @@ def load(data: str | Path) -> NihData:
             "unpack the images beside the table."
         )
     named = set(rows[IMAGE])
-    kept = rows[present]
+    kept, targets, unusable = _parse_targets(rows[present], skip_unusable)
     ages, implausible = _parse_ages(kept)
     report = Report(
         films_without_row=sorted(name for name in films if name not in named),
@@ -168,6 +186,7 @@ def load(data: str | Path) -> NihData:
         duplicate_rows=duplicate_rows,
         duplicate_films=duplicate_films,
         implausible_ages=implausible,
+        unusable_labels=unusable,
     )
     table = pd.DataFrame(
         {
@@ -177,12 +196,6 @@ def load(data: str | Path) -> NihData:
             "sex": _one_of(kept, next((c for c in _SEX if c in kept), ""), ("M", "F")),
             "view": _one_of(kept, _VIEW, ("PA", "AP")),
         }
-    )
-    targets = np.stack(
-        [
-            cxr_labels.encode(cxr_labels.parse_labels(str(cell), row=int(i) + 2))
-            for i, cell in kept[LABEL_CELL].items()
-        ]
     )
     places = {name: films[name] for name in table.image}
     source = FilmSource(places, None if data.is_dir() else str(data))
@@ -310,6 +323,38 @@ def _find_films(files: _Files) -> tuple[dict[str, str], list[str]]:
             else:
                 films[name] = path
     return films, list(dict.fromkeys(duplicates))
+
+
+def _parse_targets(
+    rows: pd.DataFrame, skip_unusable: bool
+) -> tuple[pd.DataFrame, np.ndarray, dict[str, list[str]]]:
+    """The rows whose labels can be used, their targets uint8 [N, 15], and what others say."""
+    targets, usable = [], []
+    unusable: dict[str, list[str]] = {}
+    first: LabelError | None = None
+    for row, film, cell in zip(rows.index, rows[IMAGE], rows[LABEL_CELL], strict=True):
+        try:
+            targets.append(cxr_labels.encode(cxr_labels.parse_labels(cell, row=int(row) + 2)))
+            usable.append(row)
+        except LabelError as error:
+            if not skip_unusable:
+                raise
+            first = first or error
+            unusable[film] = _unknown_labels(cell) or [cell]
+    if first and not targets:
+        raise first
+    return rows.loc[usable], np.stack(targets), unusable
+
+
+def _unknown_labels(cell: str) -> list[str]:
+    """The labels in a cell that are not of the 15."""
+    unknown = []
+    for name in cell.split("|"):
+        try:
+            cxr_labels.parse_label(name)
+        except LabelError:
+            unknown.append(name.strip())
+    return unknown
 
 
 def _parse_patients(rows: pd.DataFrame) -> np.ndarray:

@@ -39,7 +39,7 @@ from cxr.training.net import POOLING, EvidenceNet, average
 from cxr.training.settings import ARTICLE, Settings
 from cxr_labels import LABELS, NIH_PREVALENCE
 
-BOX_WEIGHT = 0.3  # of the box loss beside the label loss
+BOX_WEIGHT = 0.5  # of the box loss beside the label loss
 FINDER_STEPS = 50
 _PARITY_FILMS = 16  # real films on which ONNX and PyTorch must agree
 
@@ -337,6 +337,7 @@ def _headline(metrics: dict[str, Any]) -> dict[str, Any]:
     """The figures of metrics.json that the config repeats."""
     names = ("mean_auroc", "mean_auroc_ci95", "mean_auroc_without_pneumonia_hernia", "mean_ece")
     headline = {name: metrics[name] for name in names}
+    headline["metadata_only_mean_auroc"] = metrics["baselines"]["metadata_only_mean_auroc"]
     if "localisation" in metrics:
         headline["pointing"] = metrics["localisation"]["pointing"]["mean"]
     return headline

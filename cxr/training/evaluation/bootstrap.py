@@ -14,9 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cxr.probability import shift
 from cxr.training.evaluation import metrics
 
 RESAMPLES = 1000
+DRAWS = 50  # of outcomes, for the calibration error of a calibrated model
 
 _Z = 1.959963984540054  # of the normal distribution, two-sided 95 %
 _CELLS = 500_000  # films times resamples at once: what a processor's cache can hold
@@ -140,12 +142,14 @@ def share(drawn: Resamples, hits: np.ndarray, among: np.ndarray) -> np.ndarray:
 class CalibrationError:
     """An expected calibration error and how far off such an estimate is.
 
-    value: `metrics.ece`. chance: what it would be of a perfectly calibrated model in each
-    resample, [B]. error: estimate minus truth in each resample, [B], for a truth like this one.
+    value: `metrics.ece`. chance: what it would be of a perfectly calibrated model on such films,
+    [D] (`errors_if_calibrated`). noise: what resampling patients makes of no error, [B]. error:
+    estimate minus truth in each resample, [B], for a truth like this one.
     """
 
     value: float
     chance: np.ndarray
+    noise: np.ndarray
     error: np.ndarray
 
     @staticmethod
@@ -154,24 +158,63 @@ class CalibrationError:
         return CalibrationError(
             float(np.mean([part.value for part in parts])),
             mean([part.chance for part in parts]),
+            mean([part.noise for part in parts]),
             mean([part.error for part in parts]),
         )
 
-    def interval(self) -> list[float] | None:
-        """The interval of the true error; None where most resamples are undefined.
+    def if_calibrated(self) -> float | None:
+        """The error that a perfectly calibrated model would show on such films."""
+        defined = self.chance[np.isfinite(self.chance)]
+        return float(defined.mean()) if len(defined) else None
 
-        From 0, where chance alone explains the value. The upper end is not lowered by what the
+    def interval(self) -> list[float] | None:
+        """The interval of the true error; None where most resamples, or draws, are undefined.
+
+        From 0, where chance alone explains the value: either that of the outcomes, which does not
+        know that films of a patient are alike, or that of who was drawn, which does not know of
+        positives that none of the films is. The upper end is not lowered by what the
         value is too large on average, so that the value lies in its interval.
         """
-        chance, error = interval(self.chance), interval(self.error)
-        if chance is None or error is None:
+        chance, noise, error = (interval(f) for f in (self.chance, self.noise, self.error))
+        if chance is None or noise is None or error is None:
             return None
-        low = 0.0 if self.value <= chance[1] else max(0.0, self.value - error[1])
+        low = 0.0 if self.value <= max(chance[1], noise[1]) else max(0.0, self.value - error[1])
         return [low, self.value + float(np.nanmedian(self.error)) - error[0]]
 
 
+def errors_if_calibrated(
+    probability: np.ndarray, share: float, seed: int = 0, draws: int = DRAWS
+) -> np.ndarray:
+    """`metrics.ece` of one label if its probabilities were exactly right, [draws].
+
+    probability: [N], at the training prevalence. Outcomes are drawn from them, and both are
+    restated to a `share` of positives as the films themselves are. The share that is left is the
+    drawn outcomes' own, so that probabilities which are too high or too low in the mean count as
+    right here too. nan where a draw has no positives or no negatives.
+    """
+    chances = np.asarray(probability, np.float64)
+    stated = shift(chances, np.asarray(chances.mean()), np.asarray(share))
+    order = np.argsort(stated, kind="stable")
+    chances, stated = chances[order], stated[order]
+    positive = np.random.default_rng(seed).random((draws, len(chances))) < chances
+    here = positive.mean(1)
+    defined = (here > 0) & (here < 1)
+    positive, here = positive[defined], here[defined, None]
+    weights = np.where(positive, share / here, (1 - share) / (1 - here))
+    starts = np.flatnonzero(np.diff(stated, prepend=-1.0))
+    mass, found = (np.add.reduceat(w, starts, axis=1) for w in (weights, weights * positive))
+    # As `metrics.equal_mass_bins`, of all draws at once.
+    middle = (np.cumsum(mass, 1) - mass / 2) / mass.sum(1, keepdims=True)
+    in_bin = np.minimum((middle * metrics.BINS).astype(int), metrics.BINS - 1)
+    place = (in_bin + metrics.BINS * np.arange(len(mass))[:, None]).ravel()
+    gaps = np.bincount(place, (found - mass * stated[starts]).ravel(), metrics.BINS * len(mass))
+    errors = np.full(draws, np.nan)
+    errors[defined] = np.abs(gaps.reshape(-1, metrics.BINS)).sum(1) / len(chances)
+    return errors
+
+
 def calibration_error(
-    drawn: Resamples, target: np.ndarray, probability: np.ndarray, share: float
+    drawn: Resamples, target: np.ndarray, probability: np.ndarray, share: float, chance: np.ndarray
 ) -> CalibrationError:
     """`metrics.ece` of one label, films weighted so that `share` of them is positive.
 
@@ -180,7 +223,8 @@ def calibration_error(
     its percentiles miss the truth. So the noise is taken apart: how far each bin's gap moves in a
     resample. Alone it gives what chance makes of no error; added to the gaps, shrunk by the part
     of them that is noise (James and Stein 1961), what it makes of an error like this one. Bins
-    are those of the films as they are. Raises ValueError without positives or negatives.
+    are those of the films as they are. chance: `errors_if_calibrated` of the label. Raises
+    ValueError without positives or negatives.
     """
     weights = metrics.restating_weights(target, share)
     if weights is None:
@@ -201,6 +245,7 @@ def calibration_error(
     truth = gap * (max(0.0, 1 - by_chance / observed) if observed > 0 else 0.0)
     return CalibrationError(
         float(np.abs(gap).sum()),
+        chance,
         np.abs(noise).sum(1),
         np.abs(truth + noise).sum(1) - np.abs(truth).sum(),
     )

@@ -20,9 +20,9 @@ def comparison(
 ) -> str:
     """One paragraph: the published figures beside this one, or why it does not compare with them.
 
-    seen: the model's splits.csv. tested: table of the films measured. Figures compare when the
-    model saw no official test patient, for training or for choosing, and all 25,596 official test
-    films were measured and no other.
+    seen: the model's splits.csv, empty where it has none. tested: table of the films measured.
+    Figures compare when the model saw no official test patient, for training or for choosing, and
+    all 25,596 official test films were measured and no other.
     """
     official = splits.official_test_patients()
     if data.test_list:
@@ -30,7 +30,9 @@ def comparison(
     used = seen.patient[seen.split != splits.TEST]
     leaked = int(used[used.isin(official)].nunique())
     films = int(tested.patient.isin(official).sum())
-    if leaked:
+    if seen.empty:
+        reason = "it is not known whom training saw"
+    elif leaked:
         reason = f"training or choosing saw {leaked:,} of the official test patients"
     elif films < OFFICIAL_TEST_FILMS:
         reason = f"{films:,} of the {OFFICIAL_TEST_FILMS:,} official test films were measured"

@@ -183,11 +183,19 @@ class _Sample:
         }
 
     def control(self, hits: np.ndarray, iou: np.ndarray, iobb: np.ndarray) -> dict[str, Any]:
-        """The same figures, over all boxes only, of a control."""
+        """The same figures of a control, and of each finding its pointing and mean IoU."""
         return {
             **self._pointing(hits, self._all, "pointing"),
             "iou": self._overlap(iou, self._all, "mean_iou"),
             "iobb": self._overlap(iobb, self._all, "mean_iobb"),
+            "findings": {
+                label: {
+                    "pointing": float(hits[of].mean()),
+                    "boxes": int(of.sum()),
+                    "mean_iou": float(iou[of].mean()),
+                }
+                for label, of in self._findings.items()
+            },
         }
 
     def _pointing(self, hits: np.ndarray, of: np.ndarray, name: str) -> dict[str, Any]:

@@ -3,7 +3,11 @@
 A training run measures its test films this way, and `python -m cxr evaluate` any others.
 """
 
-from collections.abc import Callable
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,8 +25,11 @@ from cxr.training import figures, splits
 from cxr.training.boxes import Boxes
 from cxr.training.evaluation import answers, literature, localisation, page, report
 from cxr.training.evaluation.answers import Answers
-from cxr.training.nih import NihData
+from cxr.training.nih import DataError, NihData
 from cxr_labels import LABELS
+
+# Begins the name of the folder in which a report is written before it is moved into its place.
+UNFINISHED = ".unfinished-report-"
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,8 @@ class Asked:
 
     data: the films and their table; rows: those to measure. read: row -> film, None where it
     cannot be read. boxes: where findings lie on some of them. train: rows of `data` that the model
-    was trained on. seen: what the model's splits.csv says, film by film. name: of the data. notes:
+    was trained on. seen: what the model's splits.csv says, film by film; empty where there is none.
+    name: of the data. notes:
     sentences for the report.
     """
 
@@ -48,11 +56,68 @@ class Asked:
 def measure(predictor: Predictor, asked: Asked, output: Path) -> dict[str, Any]:
     """metrics.json of the films, which it writes with figures/, predictions.csv and report.html.
 
-    Raises ValueError when none of the films can be read.
+    Nothing changes in `output` before all of it is written. Raises DataError when `output` cannot
+    be written to, which is found before measuring, or when none of the films can be read.
     """
+    with _unfinished(output) as folder:
+        metrics = _measure(predictor, asked, folder)
+        _move(folder, output)
+    return metrics
+
+
+def knows(seen: pd.DataFrame, data: NihData) -> bool:
+    """Whether a splits.csv speaks of these films: it names at least one.
+
+    Other hospitals number their patients too, so that numbers alone say nothing.
+    """
+    return bool(data.table.image.isin(seen.image_index).any())
+
+
+def count(films: int) -> str:
+    """1 -> "1 film", 1234 -> "1,234 films"."""
+    return "1 film" if films == 1 else f"{films:,} films"
+
+
+@contextmanager
+def _unfinished(output: Path) -> Iterator[Path]:
+    """A folder to write to, which goes when the block ends; so does `output` if still empty.
+
+    It lies inside `output`, since what is beside may be another disk, or not be writable.
+    """
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=output))
+    except OSError as error:
+        raise DataError(
+            f"The folder {str(output)!r} cannot be written to ({error.strerror}); name another "
+            "by --output."
+        ) from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if not any(output.iterdir()):
+            output.rmdir()
+
+
+def _move(folder: Path, output: Path) -> None:
+    """Moves all files into `output`, over older ones; report.html, which marks it whole, last."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    for path in sorted(files, key=lambda path: path.name == model_folder.REPORT):
+        place = output / path.relative_to(folder)
+        place.parent.mkdir(exist_ok=True)
+        os.replace(path, place)
+
+
+def _measure(predictor: Predictor, asked: Asked, output: Path) -> dict[str, Any]:
     names = asked.data.table.image
     boxed = {int(i) for i in asked.rows if names[i] in asked.boxes.of_film}
     found = answers.collect(predictor, asked.read, asked.rows, boxed)
+    if not found.readable.any():
+        raise DataError(
+            f"None of the films can be read ({count(len(asked.rows))} to measure); check that they "
+            "are whole PNG or JPEG pictures and that the download is complete."
+        )
     rows = asked.rows[found.readable]
     test = report.Predicted(
         asked.data.table.iloc[rows],
@@ -85,7 +150,8 @@ def _metrics(
         config.accuracy_threshold,
     )
     trained = asked.seen[asked.seen.split == splits.TRAIN]
-    metrics["films_of_trained_patients"] = int(test.table.patient.isin(trained.patient).sum())
+    shared = test.table.patient.isin(trained.patient) & knows(asked.seen, data)
+    metrics["films_of_trained_patients"] = int(shared.sum())
     metrics["notes"] = [*asked.notes, *_unreadable(asked, test), *metrics["notes"]]
     where, notes = localisation.measure(
         {data.table.image[i]: maps for i, maps in found.evidence.items()},
@@ -98,14 +164,23 @@ def _metrics(
     if where:
         metrics["localisation"] = where
     if config.screening:
-        metrics["screening"] = _screened(found)
+        metrics["screening"] = screened = _screened(found)
+        metrics["notes"] += _refused(screened["refused"])
     metrics["literature"] = literature.comparison(asked.seen, data, test.table, metrics)
     return metrics
 
 
 def _unreadable(asked: Asked, test: report.Predicted) -> list[str]:
     films = len(asked.rows) - len(test.table)
-    return [f"{films:,} films cannot be read and were left out."] if films else []
+    were = "was" if films == 1 else "were"
+    return [f"{count(films)} cannot be read and {were} left out."] if films else []
+
+
+def _refused(films: int) -> list[str]:
+    """What the reader must know of films that a user would get no answer for."""
+    are = "is" if films == 1 else "are"
+    note = f"{count(films)} that the screening would have refused {are} counted in the figures."
+    return [note] if films else []
 
 
 def _screened(found: Answers) -> dict[str, Any]:

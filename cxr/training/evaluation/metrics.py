@@ -107,8 +107,11 @@ def ece(
 
 
 def accuracy_multi(targets: np.ndarray, probabilities: np.ndarray, threshold: float) -> float:
-    """Share of right answers over all films and labels at one threshold, as fastai counts it."""
-    return float(((probabilities > threshold) == targets.astype(bool)).mean())
+    """Share of right answers over all films and labels at one threshold: fastai's accuracy_multi.
+
+    A label is called at or above the threshold, as a flag is; fastai calls it above.
+    """
+    return float(((probabilities >= threshold) == targets.astype(bool)).mean())
 
 
 def operating_point(

@@ -8,8 +8,8 @@ The weighting takes films of a class to look alike at both prevalences (Saerens,
 Decaestecker 2002), which choosing films for their boxes violates.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -39,9 +39,13 @@ class Predicted:
 
 @dataclass(frozen=True)
 class _Label:
-    """One label's part of metrics.json, and what means over labels and their intervals need."""
+    """One label's part of metrics.json, and what means over labels and their intervals need.
+
+    patients: with the label or without it, whichever are fewer.
+    """
 
     figures: dict[str, Any]
+    patients: int
     reliability: list[dict[str, float]]
     aurocs: np.ndarray
     precision_on_others: np.ndarray
@@ -59,8 +63,9 @@ def measure(
 
     config: its thresholds and prevalences count; its calibration is in the probabilities already.
     split: how the films were set apart. train: table and targets of the training films, for the
-    baseline from sex, age and view; None where they are not at hand. accuracy_threshold: the one
-    that validation chose for all labels. Raises ValueError without a film.
+    baseline from sex, age and view, which is cross-validated where they are None or fewer than
+    `baselines.ENOUGH`. accuracy_threshold: the one that validation chose for all labels. Raises
+    ValueError without a film.
     """
     if not len(test.table):
         raise ValueError("No film is left to be measured.")
@@ -73,8 +78,11 @@ def measure(
     groups, notes = subgroups.measure(
         test.table, test.targets, test.probabilities, config.thresholds, drawn
     )
+    if train is not None and len(train[0]) < baselines.ENOUGH:
+        train = None
     floor = _metadata_only(test, train)
-    common = [label for label in FINDINGS if label not in _RARE_OR_NOISY]
+    findings = [labels[label] for label in FINDINGS]
+    common = [labels[label] for label in FINDINGS if label not in _RARE_OR_NOISY]
     return {
         "n_images": len(test.table),
         "n_patients": len(drawn.counts),
@@ -82,15 +90,12 @@ def measure(
         "prevalence": NIH,
         "notes": [*_notes(test, labels, train, floor), *notes],
         "findings": {label: found.figures for label, found in labels.items()},
-        **_mean([labels[label].aurocs for label in FINDINGS], "mean_auroc", drawn),
-        **_mean(
-            [labels[label].aurocs for label in common],
-            "mean_auroc_without_pneumonia_hernia",
-            drawn,
-        ),
-        **_mean_average_precision([labels[label] for label in FINDINGS]),
-        **_mean_ece([labels[label] for label in FINDINGS]),
-        "mean_brier": metrics.mean(labels[label].figures["brier"] for label in FINDINGS),
+        **_mean_auroc(findings, "mean_auroc", drawn),
+        "mean_of": sum(found.figures["auroc"] is not None for found in findings),
+        **_mean_auroc(common, "mean_auroc_without_pneumonia_hernia", drawn),
+        **_mean_average_precision(findings),
+        **_mean_ece(findings),
+        "mean_brier": metrics.mean(found.figures["brier"] for found in findings),
         "accuracy_multi": metrics.accuracy_multi(
             test.targets, test.probabilities, accuracy_threshold
         ),
@@ -127,12 +132,14 @@ def _measure_label(
     reliability: list[dict[str, float]] = []
     ece = None
     if weights is None:
-        figures |= {"brier": None, "ece": None, "ece_ci95": None}
+        figures |= {"brier": None, "ece": None, "ece_ci95": None, "ece_if_calibrated": None}
     else:
         reliability = metrics.reliability(target, stated, weights)
-        ece = bootstrap.calibration_error(drawn, target, stated, share)
+        chance = bootstrap.errors_if_calibrated(score, share, seed=k)
+        ece = bootstrap.calibration_error(drawn, target, stated, share, chance)
         figures["brier"] = metrics.brier(target, stated, weights)
         figures |= _named("ece", (ece.value, ece.interval() if smaller > 1 else None))
+        figures["ece_if_calibrated"] = ece.if_calibrated()
     figures["threshold"] = threshold
     as_measured = {
         "share": float(target.mean()),
@@ -150,7 +157,8 @@ def _measure_label(
     figures["as_measured"] = as_measured
     why = _why(positive, threshold, figures)
     others = bootstrap.precision_on_others(drawn, target, score)
-    return _Label(figures | ({"why": why} if why else {}), reliability, aurocs, others, ece)
+    figures |= {"why": why} if why else {}
+    return _Label(figures, smaller, reliability, aurocs, others, ece)
 
 
 def _operating_point(
@@ -235,12 +243,14 @@ def _notes(
         notes.append(f"Every film carries {_listed(full)}: no figure compares films without it.")
     if test.table["patient"].nunique() == 1:
         notes.append("All films are of one patient: intervals say nothing of other patients.")
-    if floor is None:
+    if not baselines.known(test.table):
+        notes.append("Sex, age and view are unknown, so what they alone reach was not measured.")
+    elif floor is None:
         notes.append("What sex, age and view alone reach could not be measured.")
     elif train is None:
         notes.append(
             "What sex, age and view alone reach was learned on the other patients of these films "
-            f"({baselines.FOLDS}-fold cross-validation), as the training films are not at hand."
+            f"({baselines.FOLDS}-fold cross-validation), not on the model's training films."
         )
     return notes
 
@@ -255,21 +265,22 @@ def _metadata_only(test: Predicted, train: tuple[pd.DataFrame, np.ndarray] | Non
     return baselines.metadata_only_mean_auroc(*train, test.table, test.targets)
 
 
-def _mean(figures: Iterable[np.ndarray], name: str, drawn: Resamples) -> dict[str, Any]:
-    """Mean over findings, with the interval of the mean; over those with a value."""
-    defined = [figure for figure in figures if np.isfinite(figure[0])]
-    if not defined:
-        return _named(name, (None, None))
-    if len(drawn.counts) == 1:
-        return _named(name, (float(bootstrap.mean(defined)[0]), None))
-    return _named(name, bootstrap.estimate(bootstrap.mean(defined), len(drawn.counts)))
+def _mean_auroc(findings: Sequence[_Label], name: str, drawn: Resamples) -> dict[str, Any]:
+    """Mean over the findings with a value, and its interval from those that have a spread."""
+    value = metrics.mean(found.figures["auroc"] for found in findings)
+    spread = [found.aurocs for found in findings if _has_spread(found)]
+    if value is None or not spread:
+        return _named(name, (value, None))
+    resampled = bootstrap.mean(spread)
+    moved = np.clip(resampled + (value - resampled[0]), 0.0, 1.0)
+    return _named(name, bootstrap.estimate(moved, len(drawn.counts)))
 
 
 def _mean_average_precision(findings: Sequence[_Label]) -> dict[str, Any]:
     value = metrics.mean(found.figures["average_precision"] for found in findings)
-    defined = [found.precision_on_others for found in findings]
-    defined = [figure for figure in defined if np.isfinite(figure[0])]
-    interval = bootstrap.interval(bootstrap.mean(defined)[1:]) if defined else None
+    spread = [found.precision_on_others for found in findings if _has_spread(found)]
+    spread = [figure for figure in spread if np.isfinite(figure[0])]
+    interval = bootstrap.interval(bootstrap.mean(spread)[1:]) if spread else None
     if value is not None and interval is not None:
         # The value has a bias that its interval has not, and may lie above it.
         interval = [min(value, interval[0]), max(value, interval[1])]
@@ -279,9 +290,21 @@ def _mean_average_precision(findings: Sequence[_Label]) -> dict[str, Any]:
 def _mean_ece(findings: Sequence[_Label]) -> dict[str, Any]:
     defined = [found.ece for found in findings if found.ece is not None]
     if not defined:
-        return _named("mean_ece", (None, None))
-    mean = CalibrationError.mean(defined)
-    return _named("mean_ece", (mean.value, mean.interval()))
+        return {**_named("mean_ece", (None, None)), "mean_ece_if_calibrated": None}
+    mean, interval = CalibrationError.mean(defined), None
+    spread = [found.ece for found in findings if found.ece is not None and _has_spread(found)]
+    if spread:
+        resampled = CalibrationError.mean(spread)
+        interval = replace(mean, noise=resampled.noise, error=resampled.error).interval()
+    return {
+        **_named("mean_ece", (mean.value, interval)),
+        "mean_ece_if_calibrated": mean.if_calibrated(),
+    }
+
+
+def _has_spread(found: _Label) -> bool:
+    """One patient, who has all films of a class, says nothing of the spread between patients."""
+    return found.patients > 1
 
 
 def _named(name: str, estimate: _Estimate) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from cxr_labels import FINDINGS
+
 
 def table(metrics: dict[str, Any]) -> str:
     """The figures of each finding and of all, beside what answers without a film reach."""
@@ -20,6 +22,14 @@ def table(metrics: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def averaged(metrics: dict[str, Any]) -> str:
+    """How many findings the mean AUROC is over: "the 14 findings" unless some have none."""
+    count = metrics.get("mean_of") or len(FINDINGS)
+    if count == len(FINDINGS):
+        return f"the {count} findings"
+    return f"{count} finding{'s' if count > 1 else ''}"
+
+
 def _finding(label: str, found: dict[str, Any]) -> str:
     interval = found["auroc_ci95"]
     span = f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else "-"
@@ -34,10 +44,12 @@ def _means(metrics: dict[str, Any]) -> list[str]:
     interval = metrics["mean_auroc_ci95"]
     span = f"  ({interval[0]:.3f} to {interval[1]:.3f})" if interval else ""
     alone = _share(floor["metadata_only_mean_auroc"]).strip()
+    noise = _share(metrics["mean_ece_if_calibrated"]).strip()
+    over = f"mean AUROC of {averaged(metrics)}"
     return [
-        f"mean AUROC of the 14 findings  {_share(metrics['mean_auroc'])}{span}; from sex, age and "
-        f"view alone {alone}",
-        f"mean calibration error         {_share(metrics['mean_ece'])}, at NIH's prevalence",
+        f"{over:<30} {_share(metrics['mean_auroc'])}{span}; from sex, age and view alone {alone}",
+        f"mean calibration error         {_share(metrics['mean_ece'])}, at NIH's prevalence; "
+        f"{noise} for a perfectly calibrated model on so few films",
         f"accuracy over 15 labels        {_share(metrics['accuracy_multi'])}; predicting nothing "
         f'{floor["predict_nothing"]:.3f}, always "No Finding" {floor["always_no_finding"]:.3f}',
     ]

@@ -10,6 +10,8 @@ _FEW_FILMS = 10_000  # for training a network
 _FEW_POSITIVES = 20  # test films with a finding, for measuring it
 _ENRICHED = 3.0  # times as frequent as in the full release
 
+_MOST_RUNS = 100  # that a count in an old folder is believed to mean
+
 _SPLITS = {
     "patient": "by patient: all films of a person are in one set",
     "official": "by the release's own list of test patients",
@@ -150,7 +152,8 @@ def _schedule(config: Config) -> str:
         "Each logit is pooled from that label's evidence "
         f"map and from nothing else ({config.pooling}). {training.get('boxes', '')}"
     )
-    if training.get("device") == "cpu":
+    # Runs on a CPU keep it; of runs that a record is missing of, nothing is said.
+    if all(run.get("device") == "cpu" for run in _runs(training)):
         how += " The early body, to stride 8, kept ImageNet's weights."
     facts = [
         ("device", training.get("device")),
@@ -165,6 +168,8 @@ def _schedule(config: Config) -> str:
 def _weights(training: dict[str, Any]) -> str:
     """How a network's weights came about, back to ImageNet's."""
     frozen, epochs = training.get("freeze_epochs"), training.get("epochs")
+    if frozen is None and epochs is None:
+        return "a run whose schedule was not recorded"
     own = f"{_epochs(frozen)} of the head alone and {_epochs(epochs)} of head and body"
     if frozen == 0:
         own = f"{_epochs(epochs)} of head and body"
@@ -175,14 +180,25 @@ def _weights(training: dict[str, Any]) -> str:
     ]
     named = ", ".join(fact for fact in facts if fact)
     own += f" ({named})" if named else ""
-    before = training.get("start") or []
+    before = _before(training)
     if not before:
         return f"{own} from ImageNet's weights"
-    origins = "; and ".join(_weights(one) for one in before)
+    origins = "; and ".join(dict.fromkeys(_weights(one) for one in before))
     if len(before) == 1:
         return f"{own}, on from a network of {origins}"
     mean = f"the mean of {len(before)} networks, each of its own run: {origins}"
     return f"{own}, on from {mean}" if frozen or epochs else mean
+
+
+def _before(training: dict[str, Any]) -> list[dict[str, Any]]:
+    """The records of the runs that this one went on from; older folders only say how many."""
+    start = training.get("start") or []
+    return [{}] * min(start, _MOST_RUNS) if isinstance(start, int) else start
+
+
+def _runs(training: dict[str, Any]) -> list[dict[str, Any]]:
+    """The records of this run and of all before it."""
+    return [training, *(run for one in _before(training) for run in _runs(one))]
 
 
 def _epochs(n: int | None) -> str:

@@ -16,7 +16,8 @@ from cxr.training.model_card.form import (
 _OVERLAPS = {"iou": ("IoU", "mean_iou"), "iobb": ("IoBB", "mean_iobb")}
 _OVERLAP = (
     "IoU: the overlap of the map's box and the radiologists', over their union; IoBB: over the "
-    "map's box alone. "
+    "map's box alone. For IoBB a tiny box at the constant place would reach, over every threshold, "
+    "the share of boxes that this place points into. "
 )
 _THRESHOLDS = ("0.1", "0.3", "0.5")
 
@@ -40,7 +41,8 @@ def boxes(metrics: dict[str, Any]) -> str:
             "films. Pointing: the highest point of the finding's evidence map lies in the box. "
             + (_OVERLAP if any(found.get(key) for key in _OVERLAPS) else "")
             + "Two answers that never look at the film stand beside it: for each finding the place "
-            "or box that suits most training boxes, and a random one.",
+            "or box that suits most training boxes, and a random one, whose pointing is the share "
+            "of the film that the boxes cover.",
             table(head, _rows(answers)),
             _by_finding(found),
         ]
@@ -72,6 +74,8 @@ def _over(answer: dict[str, Any], overlap: str, threshold: str) -> dict[str, Any
 def _by_finding(found: dict[str, Any]) -> str:
     pointing = (found.get("pointing") or {}).get("findings") or {}
     overlaps = {key: (found.get(key) or {}).get("findings") or {} for key in _OVERLAPS}
+    constant = ((found.get("controls") or {}).get("constant_box") or {}).get("findings") or {}
+    beside = (("pointing", percent), ("mean_iou", number)) if constant else ()
     present = {key: of for key, of in overlaps.items() if of}
     rows = [
         (
@@ -79,8 +83,11 @@ def _by_finding(found: dict[str, Any]) -> str:
             count(figures.get("boxes")),
             percent(figures.get("pointing")),
             *(number(of.get(label, {}).get(_OVERLAPS[key][1])) for key, of in present.items()),
+            *(show((constant.get(label) or {}).get(key)) for key, show in beside),
         )
         for label, figures in pointing.items()
     ]
-    head = ("finding", "boxes", "pointing", *(f"mean {_OVERLAPS[key][0]}" for key in present))
+    head = ["finding", "boxes", "pointing", *(f"mean {_OVERLAPS[key][0]}" for key in present)]
+    if constant:
+        head += ["constant box: pointing", "constant box: mean IoU"]
     return table(head, rows) if rows else ""

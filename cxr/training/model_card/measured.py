@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cxr.model_folder import Config
+from cxr.training.evaluation.summary import averaged
 from cxr.training.model_card import about
 from cxr.training.model_card.form import (
     ABSENT,
@@ -30,7 +31,7 @@ def headline(metrics: dict[str, Any]) -> str:
     constant = (found.get("controls") or {}).get("constant_box") or {}
     rows = [
         (
-            "mean AUROC over the 14 findings",
+            f"mean AUROC over {averaged(metrics)}",
             with_interval(metrics, "mean_auroc"),
             _said(number(floor.get("metadata_only_mean_auroc")), "from sex, age and view"),
         ),
@@ -44,7 +45,14 @@ def headline(metrics: dict[str, Any]) -> str:
             with_interval(metrics, "mean_average_precision"),
             _said(number(_mean_share(metrics)), "by chance"),
         ),
-        ("mean expected calibration error", with_interval(metrics, "mean_ece"), ""),
+        (
+            "mean expected calibration error",
+            with_interval(metrics, "mean_ece"),
+            _said(
+                number(metrics.get("mean_ece_if_calibrated")),
+                "for a perfectly calibrated model on so few films",
+            ),
+        ),
         (
             "maps that point into the radiologists' box",
             with_interval(pointing, "mean", percent, "ci95"),
@@ -57,7 +65,7 @@ def headline(metrics: dict[str, Any]) -> str:
             + _said(percent(floor.get("always_no_finding")), 'always "No finding"', ", "),
         ),
     ]
-    head = ("figure", "value (95 % interval)", "reached without a film")
+    head = ("figure", "value (95 % interval)", "beside it")
     return table(head, [row for row in rows if row[1] != ABSENT or row[0].startswith("mean AUROC")])
 
 
