@@ -20,8 +20,8 @@ def evaluate(
     """Measures the model on the films at `source` and writes all of it into `output`.
 
     Films of patients that the model's splits.csv calls train or valid are left out, unless they
-    are asked for; where it names none of the films, all are measured. Films whose labels cannot be
-    used are left out. Boxes are read from a BBox_List_2017.csv beside the films.
+    are asked for. Films whose labels cannot be used are left out too. Boxes are read from a
+    BBox_List_2017.csv beside the films.
     Returns the content of metrics.json. Raises ModelFolderError, nih.DataError, LabelError or
     ValueError with one sentence.
     """
@@ -31,8 +31,7 @@ def evaluate(
     for sentence in data.report.sentences():
         print(f"Note: {sentence}")
     seen = _seen(model)
-    known = measuring.knows(seen, data)
-    used = data.table.patient.isin(seen.patient[seen.split != splits.TEST]).to_numpy() & known
+    used = data.table.patient.isin(seen.patient[seen.split != splits.TEST]).to_numpy()
     left_out = np.zeros(len(used), bool) if include_training else used
     if left_out.all():
         raise DataError(
@@ -40,7 +39,8 @@ def evaluate(
             "on or chosen by; add --include-training to measure on them all the same."
         )
     found, broken = _boxes(data)
-    notes = [*_seen_notes(seen, known, int(used.sum()), include_training), *broken]
+    named = bool(data.table.image.isin(seen.image_index).any())
+    notes = [*_seen_notes(seen, named, int(used.sum()), include_training), *broken]
     for sentence in notes:
         print(f"Note: {sentence}")
     read = answers.reader(data.source.reader(), list(data.table.image))
@@ -95,20 +95,15 @@ def _boxes(data: NihData) -> tuple[boxes.Boxes, list[str]]:
         return boxes.Boxes(), [f"Localisation was not measured: {error}"]
 
 
-def _seen_notes(seen: pd.DataFrame, known: bool, used: int, include_training: bool) -> list[str]:
+def _seen_notes(seen: pd.DataFrame, named: bool, used: int, include_training: bool) -> list[str]:
     """What the reader must know of patients that the model has seen.
 
-    known: whether splits.csv names any of the films. used: how many films are of such patients.
+    named: whether splits.csv names any of the films. used: how many films are of such patients.
     """
     if seen.empty:
         return [
             "The model folder has no splits.csv, so it is not known whom training saw: films that "
             "it was trained on may be among those measured, and the figures too good."
-        ]
-    if not known:
-        return [
-            "The model's splits.csv names none of the films, so they are taken as of another data "
-            "set than the model's and none was left out, even where numbers of patients coincide."
         ]
     if not used:
         return []
@@ -116,5 +111,12 @@ def _seen_notes(seen: pd.DataFrame, known: bool, used: int, include_training: bo
     films = f"{measuring.count(used)} of {patients} that the model was trained on or chosen by"
     if include_training:
         are = "is" if used == 1 else "are"
-        return [f"{films} {are} counted in, as was asked: the figures are too good."]
-    return [f"{films} {'was' if used == 1 else 'were'} left out."]
+        note = f"{films} {are} counted in, as was asked: the figures are too good."
+    else:
+        note = f"{films} {'was' if used == 1 else 'were'} left out."
+    if not named:
+        note += (
+            " Patients go by their numbers, and none of the films bears a name that the model "
+            "knows: if these are other people with the same numbers, this does not hold for them."
+        )
+    return [note]
