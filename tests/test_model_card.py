@@ -354,7 +354,8 @@ def test_onnx_lines_give_the_scores_of_the_demo(tmp_path, monkeypatch):
     calibrated = replace(model_folder.load(STARTER), calibration=config().calibration)
     card = model_card.render(calibrated, FULL)
     code, *_ = re.findall(r"```python\n(.*?)```", card, re.S)
-    shutil.copyfile(STARTER / "model.onnx", tmp_path / "model.onnx")
+    for name in ("model.onnx", "screening.npz"):
+        shutil.copyfile(STARTER / name, tmp_path / name)
     shutil.copyfile(ROOT / "examples" / "chest_rg1.png", tmp_path / "film.png")
     model_folder.write_config(tmp_path, calibrated)
     monkeypatch.chdir(tmp_path)

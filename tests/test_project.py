@@ -101,6 +101,8 @@ def test_starter_shows_no_films():
             "config.json",
             "model.onnx",
             "model.safetensors",
+            "odd_pictures.json",
+            "screening.npz",
             "splits.csv",
             "metrics.json",
             "README.md",
