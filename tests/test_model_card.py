@@ -362,7 +362,8 @@ def test_onnx_lines_give_the_scores_of_the_demo(tmp_path, monkeypatch):
     names: dict[str, Any] = {}
     exec(code, names)
     (answer,) = Predictor(tmp_path).predict([radiograph.read("film.png")])
-    assert names["scores"] == pytest.approx(list(answer.probabilities.values()), abs=1e-6)
+    # Threads and the division by 255 round differently in the last bits of float32.
+    assert names["scores"] == pytest.approx(list(answer.probabilities.values()), abs=1e-5)
 
 
 def test_pytorch_lines_give_the_logits_of_the_onnx_file():
