@@ -139,7 +139,7 @@ def test_resampled_ranking_is_that_of_scikit_learn(seed):
     target, score, _ = some_films(seed)
     patients = np.random.default_rng(seed).integers(0, 120, len(target))
     aurocs, precisions = bootstrap.ranking(bootstrap.draw(patients, seed, 5), target, score)
-    weights = bootstrap.patient_weights(patients, seed, 5)
+    weights = patient_weights(patients, seed, 5)
     for b, weight in enumerate([np.ones(len(target)), *weights]):
         assert aurocs[b] == pytest.approx(
             sklearn.roc_auc_score(target, score, sample_weight=weight), abs=EXACT
@@ -156,7 +156,7 @@ def test_resampled_shares_and_calibration_are_those_of_the_films(seed):
     patients = np.random.default_rng(seed).integers(0, 120, len(target))
     drawn = bootstrap.draw(patients, seed, 5)
     shares = bootstrap.share(drawn, (score > 0.4) & (target == 1), target == 1)
-    weights = bootstrap.patient_weights(patients, seed, 5)
+    weights = patient_weights(patients, seed, 5)
     for figure, weight in zip(shares[1:], weights, strict=True):
         expected = sklearn.recall_score(target, score > 0.4, sample_weight=weight)
         assert figure == pytest.approx(expected, abs=EXACT)
@@ -188,7 +188,7 @@ def test_positive_is_judged_by_other_patients_positives():
 def test_films_of_a_patient_are_drawn_together():
     """In every resample all films of one patient count equally often."""
     patients = np.array([5, 5, 7, 9, 9, 9])
-    weights = bootstrap.patient_weights(patients, resamples=50)
+    weights = patient_weights(patients, resamples=50)
     assert (weights[:, 0] == weights[:, 1]).all()
     assert (weights[:, 3] == weights[:, 5]).all()
     assert (weights[:, [0, 2, 3]].sum(1) == 3).all()
@@ -751,3 +751,9 @@ def test_flawless_flags_on_few_films_do_not_promise_a_ppv_of_one():
     low, high = hernia["ppv_ci95"]
     assert low < 0.1  # one in 500 films: a specificity of 0.9 would flag fifty others
     assert high == 1.0
+
+
+def patient_weights(patients, seed=0, resamples=bootstrap.RESAMPLES):
+    """How often each film [N] counts in each resample of patients: [resamples, N]."""
+    drawn = bootstrap.draw(patients, seed, resamples)
+    return drawn.counts[drawn.patient_of, 1:].T

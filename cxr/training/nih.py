@@ -102,7 +102,7 @@ class FilmSource:
 
 
 class FilmReader:
-    """Reads the bytes of films; one a process, since an open zip cannot be shared."""
+    """Reads the bytes of films; one a process, whose threads may share it: zipfile locks."""
 
     def __init__(self, source: FilmSource):
         self._places = source.places

@@ -57,12 +57,6 @@ def draw(patients: np.ndarray, seed: int = 0, resamples: int = RESAMPLES) -> Res
     return Resamples(patient_of, counts)
 
 
-def patient_weights(patients: np.ndarray, seed: int = 0, resamples: int = RESAMPLES) -> np.ndarray:
-    """How often each film [N] counts in each resample of patients: uint16 [resamples, N]."""
-    drawn = draw(patients, seed, resamples)
-    return drawn.counts[drawn.patient_of, 1:].T
-
-
 def totals(drawn: Resamples, columns: np.ndarray) -> np.ndarray:
     """Sums over the films of columns [N, C], in each resample: float64 [1 + B, C]."""
     order = np.argsort(drawn.patient_of, kind="stable")
