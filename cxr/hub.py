@@ -1,0 +1,100 @@
+"""The Hugging Face Hub: how its models are named, and what goes wrong with it in one sentence.
+
+Both halves talk to it: the training half sends model folders, the serving half fetches them.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+_PART = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
+_NAME = re.compile(rf"(?P<repository>{_PART}/{_PART})(?:@(?P<revision>.*))?")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+class HubError(RuntimeError):
+    """What the Hub refused, or why it could not be reached: one sentence for a layman."""
+
+
+@dataclass(frozen=True)
+class HubName:
+    """A repository on the Hub, and the commit that pins it: 40 hex digits, None for its newest."""
+
+    repository: str
+    revision: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.repository}@{self.revision}" if self.revision else self.repository
+
+
+def parse(text: str) -> HubName:
+    """Reads OWNER/NAME or OWNER/NAME@REVISION. Raises HubError with what is wrong with it."""
+    found = _NAME.fullmatch(text)
+    if found is None or "--" in text or ".." in text:
+        raise HubError(f"{text!r} is not a name on the Hub; it should read OWNER/NAME.")
+    revision = found["revision"]
+    if revision is not None and not _COMMIT.fullmatch(revision):
+        raise HubError(
+            f"The revision {revision!r} is not a full commit; pin {found['repository']!r} by all "
+            "40 digits, as its page on the Hub and `python -m cxr publish` show them."
+        )
+    return HubName(found["repository"], revision)
+
+
+@contextmanager
+def speaking_plainly(name: HubName) -> Iterator[None]:
+    """Turns what the Hub's client raises about `name` into a HubError; other errors pass."""
+    # Only here: the client takes a second to load, and a model on disk needs none of it.
+    import httpx2
+    from huggingface_hub import errors
+
+    try:
+        yield
+    except errors.LocalTokenNotFoundError as error:
+        raise HubError(NOT_SIGNED_IN) from error
+    except errors.OfflineModeIsEnabled as error:
+        raise HubError("The Hub is switched off here by HF_HUB_OFFLINE; unset it.") from error
+    except errors.HfHubHTTPError as error:
+        raise HubError(_refusal(name, error)) from error
+    except errors.HFValidationError as error:
+        raise HubError(f"{name.repository!r} is not a name that the Hub takes.") from error
+    except (errors.LocalEntryNotFoundError, httpx2.HTTPError, ConnectionError) as error:
+        raise HubError("The Hub cannot be reached; check the network, then try again.") from error
+
+
+NOT_SIGNED_IN = (
+    "You are not signed in to the Hub; run `hf auth login`, or set HF_TOKEN to a token that may "
+    "write."
+)
+
+
+def _refusal(name: HubName, error) -> str:
+    """The sentence for an answer of the Hub that is no success. error: HfHubHTTPError."""
+    from huggingface_hub import errors
+
+    status = error.response.status_code
+    match error:
+        case errors.GatedRepoError():
+            return (
+                f"{name.repository!r} asks you to accept its terms first, on its page on the Hub."
+            )
+        case errors.RevisionNotFoundError():
+            return f"{name.repository!r} has no commit {name.revision or 'main'!r} on the Hub."
+        case errors.RemoteEntryNotFoundError():
+            return f"{str(name)!r} is no model folder of this project: it lacks a file of one."
+        case errors.RepositoryNotFoundError() if status == 404:
+            return f"The Hub has no {name.repository!r}, or your token may not see it."
+    if status == 401:
+        return (
+            f"The Hub does not accept your token for {name.repository!r}; run `hf auth login` with "
+            "a valid one."
+        )
+    if status == 403:
+        return (
+            f"Your token has no right to write to {name.repository!r}; make one that has, or name "
+            "a repository of your own."
+        )
+    if status == 429 or status >= 500:
+        return f"The Hub is not able to answer just now (status {status}); try again later."
+    return f"The Hub refused what was asked about {name.repository!r} (status {status})."

@@ -1,0 +1,375 @@
+"""A Hub on this machine, for the real client: as much of it as publishing and fetching ask for.
+
+    with hub_standin.running() as hub:
+        subprocess.run(command, env=hub.environment(home))
+
+It keeps repositories in memory, takes large files through LFS, knows who may write, and can break
+off at a request of one's choice, before or after what was asked has been done.
+"""
+
+import base64
+import hashlib
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+TOKEN = "hf_owner"  # may write to the repositories of OWNER
+GUEST = "hf_guest"  # may only read
+OWNER = "owner"
+
+_EMPTY = "0" * 40
+_SENT_BY_LFS = (".onnx", ".safetensors", ".pkl", ".png", ".jpg", ".npz")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file of a commit: its bytes, and whether they came through LFS."""
+
+    content: bytes
+    lfs: bool
+
+    @property
+    def oid(self) -> str:
+        """What the Hub names the content by: the git blob's sha1, of LFS files the sha256."""
+        if self.lfs:
+            return hashlib.sha256(self.content).hexdigest()
+        return hashlib.sha1(b"blob %d\0" % len(self.content) + self.content).hexdigest()
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One state of a repository."""
+
+    sha: str
+    files: dict[str, Stored]
+
+
+@dataclass
+class Repository:
+    """A repository's commits, oldest first, and what was asked for when it was made."""
+
+    kind: str
+    private: bool = False
+    gated: bool = False
+    sdk: str | None = None
+    hardware: str | None = None
+    variables: dict[str, str] = field(default_factory=dict)
+    commits: list[Commit] = field(default_factory=lambda: [Commit(_EMPTY, {})])
+
+    def at(self, revision: str) -> Commit | None:
+        """The commit of that name; `main` is the newest."""
+        if revision == "main":
+            return self.commits[-1]
+        return next((commit for commit in self.commits if commit.sha == revision), None)
+
+
+class Refused(Exception):
+    """An answer that is no success: its status and the Hub's word for it."""
+
+    def __init__(self, status: int, code: str = ""):
+        super().__init__(code)
+        self.status, self.code = status, code
+
+
+class Hub(ThreadingHTTPServer):
+    """The stand-in. repositories: {"OWNER/NAME": Repository}, of models and Spaces alike.
+
+    requests: "METHOD path" of each, in order. break_at: the number of the request (from 0) at which
+    the connection is cut; break_after: whether what it asked for is done first.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.repositories: dict[str, Repository] = {}
+        self.lfs: dict[str, bytes] = {}
+        self.requests: list[str] = []
+        self.tokens = {TOKEN: True, GUEST: False}
+        self.break_at: int | None = None
+        self.break_after = False
+        self.lock = threading.Lock()
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+    def environment(self, home: Path, token: str | None = TOKEN) -> dict[str, str]:
+        """Variables that send a client here, its cache and its token's file below `home`.
+
+        The client reads them when it is imported.
+        """
+        signed_in = {"HF_TOKEN": token} if token else {}
+        return {
+            "HF_ENDPOINT": self.url,
+            "HF_HOME": str(home),
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+            **signed_in,
+        }
+
+    def put(self, name: str, files: dict[str, bytes], kind: str = "model") -> str:
+        """Adds a commit with these files to a repository; returns its 40 digits."""
+        repository = self.repositories.setdefault(name, Repository(kind))
+        stored = {path: Stored(b, path.endswith(_SENT_BY_LFS)) for path, b in files.items()}
+        return self.commit(repository, repository.commits[-1].files | stored)
+
+    def commit(self, repository: Repository, files: dict[str, Stored]) -> str:
+        """Makes these files the newest commit."""
+        told = json.dumps([len(repository.commits), {p: f.oid for p, f in sorted(files.items())}])
+        sha = hashlib.sha1(told.encode()).hexdigest()
+        repository.commits.append(Commit(sha, files))
+        return sha
+
+    def handle_error(self, request, client_address) -> None:
+        """A client that hangs up is no news here."""
+
+
+@contextmanager
+def running() -> Iterator[Hub]:
+    """A stand-in on a port of its own, until the block ends."""
+    hub = Hub()
+    thread = threading.Thread(target=hub.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield hub
+    finally:
+        hub.shutdown()
+        hub.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Hub
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def _answer(self) -> None:
+        body, path = self._body(), unquote(urlsplit(self.path).path)
+        with self.server.lock:
+            number = len(self.server.requests)
+            self.server.requests.append(f"{self.command} {path}")
+            broken = number == self.server.break_at
+            if broken and not self.server.break_after:
+                self.close_connection = True
+                return
+            try:
+                answer = self._route(path, body)
+            except Refused as refused:
+                error = {"error": refused.code or str(refused.status)}
+                headers = {"X-Error-Code": refused.code} if refused.code else {}
+                answer = _Answer(json.dumps(error).encode(), refused.status, headers)
+        if broken:
+            self.close_connection = True
+            return
+        self._send(answer)
+
+    do_GET = do_HEAD = do_POST = do_PUT = _answer
+
+    def _route(self, path: str, body: bytes) -> "_Answer":
+        for method, pattern, answer in _ROUTES:
+            if self.command in method and (found := re.fullmatch(pattern, path)):
+                return answer(self, body, **found.groupdict())
+        raise Refused(404, "NotFound")
+
+    def _send(self, answer: "_Answer") -> None:
+        self.send_response(answer.status)
+        sent = {"Content-Length": str(len(answer.content)), **answer.headers}
+        for name, value in sent.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.content)
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        parts = []
+        while size := int(self.rfile.readline(), 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
+
+    def token(self) -> str | None:
+        """The token that came along. Raises Refused when it is unknown."""
+        token = (self.headers.get("Authorization") or "").removeprefix("Bearer ") or None
+        if token is not None and token not in self.server.tokens:
+            raise Refused(401)
+        return token
+
+    def writer(self) -> None:
+        """Raises Refused unless whoever asks may write."""
+        token = self.token()
+        if token is None:
+            raise Refused(401)
+        if not self.server.tokens[token]:
+            raise Refused(403)
+
+    def repository(self, name: str) -> Repository:
+        """A repository that whoever asks may see. Raises Refused."""
+        token = self.token()
+        found = self.server.repositories.get(name)
+        if found is None or (found.private and not self.server.tokens.get(token or "")):
+            # As the real one: who is not signed in is not told whether it is there.
+            raise Refused(404 if token else 401, "RepoNotFound")
+        if found.gated and not self.server.tokens.get(token or ""):
+            raise Refused(403, "GatedRepo")
+        return found
+
+    def commit(self, name: str, revision: str) -> Commit:
+        """A commit of a repository. Raises Refused."""
+        found = self.repository(name).at(revision)
+        if found is None:
+            raise Refused(404, "RevisionNotFound")
+        return found
+
+
+@dataclass(frozen=True)
+class _Answer:
+    content: bytes
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def _json(content: Any, status: int = 200) -> _Answer:
+    return _Answer(json.dumps(content).encode(), status, {"Content-Type": "application/json"})
+
+
+def _who(asks: _Handler, _: bytes) -> _Answer:
+    if asks.token() is None:
+        raise Refused(401)
+    return _json({"type": "user", "name": OWNER, "orgs": [], "auth": {}})
+
+
+def _valid_card(_asks: _Handler, _: bytes) -> _Answer:
+    return _json({"errors": [], "warnings": []})
+
+
+def _create(asks: _Handler, body: bytes) -> _Answer:
+    asks.writer()
+    wish = json.loads(body)
+    owner = wish.get("organization") or OWNER
+    name = f"{owner}/{wish['name']}"
+    known = asks.server.repositories.get(name)
+    if known is None and owner != OWNER:
+        raise Refused(403)
+    if known is None:
+        asks.server.repositories[name] = Repository(
+            wish.get("type") or "model",
+            private=bool(wish.get("private") or wish.get("visibility") == "private"),
+            sdk=wish.get("sdk"),
+            hardware=wish.get("hardware"),
+            variables={v["key"]: v["value"] for v in wish.get("variables") or []},
+        )
+    return _json({"url": f"{asks.server.url}/{name}", "name": name}, 200 if known is None else 409)
+
+
+def _preupload(asks: _Handler, body: bytes, name: str, revision: str) -> _Answer:
+    asks.writer()
+    files = asks.commit(name, revision).files
+
+    def plan(path: str) -> dict[str, Any]:
+        mode = "lfs" if path.endswith(_SENT_BY_LFS) else "regular"
+        known = {"oid": files[path].oid} if path in files else {}
+        return {"path": path, "uploadMode": mode, "shouldIgnore": False, **known}
+
+    return _json({"files": [plan(file["path"]) for file in json.loads(body)["files"]]})
+
+
+def _lfs_batch(asks: _Handler, body: bytes, name: str) -> _Answer:
+    asks.writer()
+    asks.repository(name)
+
+    def plan(wanted: dict[str, Any]) -> dict[str, Any]:
+        known = {"oid": wanted["oid"], "size": wanted["size"]}
+        if wanted["oid"] in asks.server.lfs:
+            return known
+        href = f"{asks.server.url}/lfs/{wanted['oid']}"
+        return {**known, "actions": {"upload": {"href": href}}}
+
+    return _json({"transfer": "basic", "objects": [plan(o) for o in json.loads(body)["objects"]]})
+
+
+def _lfs_put(asks: _Handler, body: bytes, oid: str) -> _Answer:
+    if hashlib.sha256(body).hexdigest() != oid:
+        raise Refused(400)
+    asks.server.lfs[oid] = body
+    return _Answer(b"")
+
+
+def _commit(asks: _Handler, body: bytes, name: str, revision: str) -> _Answer:
+    asks.writer()
+    files = dict(asks.commit(name, revision).files)
+    for line in body.splitlines():
+        told = json.loads(line)
+        value = told["value"]
+        if told["key"] == "file":
+            files[value["path"]] = Stored(base64.b64decode(value["content"]), lfs=False)
+        elif told["key"] == "lfsFile":
+            files[value["path"]] = Stored(asks.server.lfs[value["oid"]], lfs=True)
+        elif told["key"] == "deletedFile":
+            files.pop(value["path"], None)
+    sha = asks.server.commit(asks.server.repositories[name], files)
+    url = f"{asks.server.url}/{name}/commit/{sha}"
+    return _json({"success": True, "commitOid": sha, "commitUrl": url, "hookOutput": ""})
+
+
+def _variable(asks: _Handler, body: bytes, name: str) -> _Answer:
+    asks.writer()
+    told = json.loads(body)
+    asks.repository(name).variables[told["key"]] = told["value"]
+    return _json({})
+
+
+def _info(asks: _Handler, _: bytes, name: str, revision: str | None = None) -> _Answer:
+    commit, repository = asks.commit(name, revision or "main"), asks.repository(name)
+    listed = [{"rfilename": path} for path in commit.files]
+    facts = {"id": name, "modelId": name, "sha": commit.sha, "private": repository.private}
+    return _json({**facts, "tags": [], "siblings": listed})
+
+
+def _tree(asks: _Handler, _: bytes, name: str, revision: str) -> _Answer:
+    def entry(path: str, file: Stored) -> dict[str, Any]:
+        size = len(file.content)
+        told = {"type": "file", "path": path, "size": size, "oid": file.oid}
+        large = {"lfs": {"oid": file.oid, "size": size, "pointerSize": 134}}
+        return told | large if file.lfs else told
+
+    files = asks.commit(name, revision).files
+    return _json([entry(path, file) for path, file in files.items()])
+
+
+def _resolve(asks: _Handler, _: bytes, name: str, revision: str, path: str) -> _Answer:
+    commit = asks.commit(name, revision)
+    if path not in commit.files:
+        raise Refused(404, "EntryNotFound")
+    file = commit.files[path]
+    return _Answer(file.content, 200, {"X-Repo-Commit": commit.sha, "ETag": f'"{file.oid}"'})
+
+
+_REPOSITORY = r"(?P<name>[\w.-]+/[\w.-]+)"
+_API = rf"/api/(?:models|spaces)/{_REPOSITORY}"
+_ROUTES: list[tuple[tuple[str, ...], str, Callable[..., _Answer]]] = [
+    (("GET",), "/api/whoami-v2", _who),
+    (("POST",), "/api/validate-yaml", _valid_card),
+    (("POST",), "/api/repos/create", _create),
+    (("POST",), rf"{_API}/preupload/(?P<revision>.+)", _preupload),
+    (("POST",), rf"/(?:spaces/)?{_REPOSITORY}\.git/info/lfs/objects/batch", _lfs_batch),
+    (("PUT",), r"/lfs/(?P<oid>\w{64})", _lfs_put),
+    (("POST",), rf"{_API}/commit/(?P<revision>.+)", _commit),
+    (("POST",), rf"{_API}/variables", _variable),
+    (("GET",), rf"{_API}/tree/(?P<revision>[^/]+)/?.*", _tree),
+    (("GET",), rf"{_API}(?:/revision/(?P<revision>.+))?", _info),
+    (
+        ("GET", "HEAD"),
+        rf"/(?:spaces/)?{_REPOSITORY}/resolve/(?P<revision>[^/]+)/(?P<path>.+)",
+        _resolve,
+    ),
+]
