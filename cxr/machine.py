@@ -1,5 +1,7 @@
-"""What this process was granted of the machine."""
+"""What this process was granted of the machine, and how it keeps it."""
 
+import contextlib
+import ctypes
 import os
 
 
@@ -8,3 +10,19 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def keep_freed_memory() -> None:
+    """Makes glibc keep what is freed, so that the next step of a training takes it again.
+
+    By default it gives tensors of some MB back to the system at once, and the system hands every
+    page out anew, zeroed, at the next step: half the time of one on a CPU at 384 px. Of no effect
+    where the C library is another.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_MMAP_MAX, 0)  # large blocks too come from the heap
+        mallopt(_M_TRIM_THRESHOLD, -1)  # whose end is never given back
+
+
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # <malloc.h>

@@ -1,7 +1,7 @@
 """The fastai learner: cached films in, a trained EvidenceNet out."""
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from fastai.callback.fp16 import AMPMode, MixedPrecision
 from fastai.callback.hook import hook_output
 from fastai.callback.progress import CSVLogger
 from fastai.callback.schedule import fit_one_cycle, lr_find, minimum  # noqa: F401 (adds methods)
+from fastai.callback.training import BnFreeze
 from fastai.data.block import DataBlock, MultiCategoryBlock, TransformBlock
 from fastai.data.core import DataLoaders, TfmdDL
 from fastai.data.transforms import IndexSplitter, IntToFloatTensor
@@ -196,22 +197,6 @@ class MeanAuroc(Metric):
         return "mean_auroc"
 
 
-class CpuAutocast(Callback):
-    """bfloat16 on a CPU that computes it natively (fastai's own callback is for GPUs)."""
-
-    order = 10
-
-    def before_batch(self):
-        self.autocast = torch.autocast("cpu", dtype=torch.bfloat16)
-        self.autocast.__enter__()
-
-    def after_pred(self):
-        self.learn.pred = self.pred.float()
-
-    def after_loss(self):
-        self.autocast.__exit__(None, None, None)
-
-
 class ChannelsLast(Callback):
     """Films and weights in channels-last order, which convolutions run faster in."""
 
@@ -230,9 +215,11 @@ def make_learner(dls: DataLoaders, net: EvidenceNet, box_weight: float, folder: 
         net,
         loss_func=BCEWithLogitsLossFlat(),
         splitter=EvidenceNet.parameter_groups,
-        train_bn=False,  # frozen is frozen: else each step goes back through the whole body
+        # Frozen is frozen, with BnFreeze the statistics too: else each step goes back through the
+        # whole body, and forward through it once more for every batch norm.
+        train_bn=False,
         metrics=[MeanAuroc()],
-        cbs=[BoxTeacher(box_weight), ChannelsLast(), *_precision()],
+        cbs=[BoxTeacher(box_weight), ChannelsLast(), BnFreeze(), *_precision()],
         path=folder,
     )
 
@@ -296,10 +283,4 @@ def _precision() -> list[Callback]:
     if torch.cuda.is_available():
         bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
         return [MixedPrecision(AMPMode.BF16 if bf16 else AMPMode.FP16)]
-    return [CpuAutocast()] if _cpu_has_bf16() else []
-
-
-def _cpu_has_bf16() -> bool:
-    """Whether bf16 is computed, not emulated: emulated, a step takes seven times as long."""
-    supported: Callable[[], bool] = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    return supported()
+    return []  # bfloat16 on a CPU, native or not, makes the step slower: its way back is not tuned

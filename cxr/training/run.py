@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cxr import atomic, model_folder
+from cxr import atomic, machine, model_folder
 from cxr.prevalence import TRAINING
 from cxr.radiograph import Radiograph
 from cxr.serving.predictor import Predictor
@@ -239,6 +239,7 @@ def _fit(
     drawn = settings.output / model_folder.FIGURES
     if not settings.start:
         net.start_from(prevalence(films.targets[train]))
+    machine.keep_freed_memory()
     dls = learner.make_dls(films, train, valid, learner.batch_size(), settings.recipe)
     figures.batch(dls, drawn / figures.BATCH)
     box_weight = 0.0 if settings.recipe == ARTICLE else BOX_WEIGHT
