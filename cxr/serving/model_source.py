@@ -8,18 +8,17 @@ config.json comes last, so that a commit in the cache which has it has the other
 
 import os
 import re
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from cxr import atomic, hub, model_folder, radiograph
 from cxr.hub import HubAway, HubError, HubName
 from cxr.model_folder import ModelFolderError
 from cxr.serving import screening
+from cxr.serving.deadline import within
 
 STARTER = Path(__file__).parents[2] / "models" / "starter"
 FROM_CACHE = (
@@ -47,8 +46,6 @@ _WANTED_BELOW = {
 }
 _PLAIN = re.compile(r"\w[\w .-]*")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -164,10 +161,11 @@ def _fetch(name: HubName, cache: _Cache, patience: float) -> str:
     patience: seconds that the Hub has to say what there is. Raises HubError.
     """
     with _speaking_plainly(name):
-        revision, files = _within(patience, lambda: _listed(name, patience))
+        # The client's own time limits leave out finding addresses, servers that drip, and retries.
+        revision, files = within(patience, lambda: _listed(name, patience))
         _check(name, files)
         if not cache.has(revision):
-            _within(
+            within(
                 _LONGEST + sum(files.values()) / _SLOWEST,
                 lambda: _download(name.repository, revision, files),
             )
@@ -229,23 +227,6 @@ def _download(repository: str, revision: str, files: dict[str, int]) -> None:
         # The client takes what lies in its cache unread; a crash may have left less than the file.
         if os.path.getsize(there) != files[path]:
             hf_hub_download(repository, path, revision=revision, force_download=True)
-
-
-def _within(seconds: float, call: Callable[[], _T]) -> _T:
-    """What the call returns or raises; TimeoutError when it takes longer, and it is left behind.
-
-    The client's own time limits leave out looking up addresses, servers that drip, and retries.
-    """
-    done: Future[_T] = Future()
-
-    def run() -> None:
-        try:
-            done.set_result(call())
-        except Exception as error:
-            done.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    return done.result(seconds)
 
 
 @contextmanager
