@@ -8,7 +8,7 @@ from pathlib import Path
 from cxr import model_folder, radiograph
 
 PROJECT = Path(__file__).parents[2] / "examples"
-TABLE = "examples.csv"
+TABLE = "examples.csv"  # file, labels, source
 MOST = 24  # films of one folder that are offered; each is read when the page starts
 _LARGEST = 2**20  # bytes of the table
 _LONGEST = 1000  # letters of a text in the table
@@ -31,10 +31,11 @@ class ExampleFilm:
 
 def find(folder: Path) -> list[ExampleFilm]:
     """The example films of a model folder and of the project, as their examples.csv list them."""
-    return _read(folder / model_folder.EXAMPLES) + _read(PROJECT)
+    return read(folder / model_folder.EXAMPLES) + read(PROJECT)
 
 
-def _read(folder: Path) -> list[ExampleFilm]:
+def read(folder: Path) -> list[ExampleFilm]:
+    """The films of one folder of examples, as its table lists them; none where it has no table."""
     table = folder / TABLE
     try:
         if table.stat().st_size > _LARGEST:

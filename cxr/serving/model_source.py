@@ -28,7 +28,7 @@ FROM_CACHE = (
 MAX_BYTES = 2**30  # of all files that are fetched of a model
 MAX_FILES = 200
 # Seconds that the Hub has to say what there is: with a model in the cache to fall back on, without.
-_HURRY, _PATIENCE = 1.5, 15.0
+_HURRY, _PATIENCE = 1.5, 10.0
 # A download that takes longer than this is given up: seconds, and bytes a second.
 _LONGEST, _SLOWEST = 60.0, 2**15
 
@@ -135,11 +135,12 @@ class _Cache:
 
     def has(self, revision: str) -> bool:
         """Whether a commit is there, whole and in working order."""
+        folder = self.folder(revision)
         try:
-            model_folder.load(self.folder(revision))
+            config = model_folder.load(folder)
         except (ModelFolderError, OSError):
             return False
-        return True
+        return config.screening is None or os.path.isfile(folder / screening.FILE)
 
     def newest(self) -> str | None:
         """The commit that was the newest when the Hub was last asked, if it is there."""
@@ -160,27 +161,27 @@ def _fetch(name: HubName, cache: _Cache, patience: float) -> str:
 
     patience: seconds that the Hub has to say what there is. Raises HubError.
     """
+    # Only here: the client takes half a second to load, and a model on disk needs none of it.
+    from huggingface_hub import HfApi
+
     with _speaking_plainly(name):
+        client = HfApi()
         # The client's own time limits leave out finding addresses, servers that drip, and retries.
-        revision, files = within(patience, lambda: _listed(name, patience))
+        revision, files = within(patience, lambda: _listed(client, name, patience))
         _check(name, files)
-        if not cache.has(revision):
-            within(
-                _LONGEST + sum(files.values()) / _SLOWEST,
-                lambda: _download(name.repository, revision, files),
-            )
+        within(
+            _LONGEST + sum(files.values()) / _SLOWEST,
+            lambda: _download(client, name.repository, revision, files),
+        )
     if name.revision is None:
         cache.remember_newest(revision)
     return revision
 
 
-def _listed(name: HubName, patience: float) -> tuple[str, dict[str, int]]:
+def _listed(client: Any, name: HubName, patience: float) -> tuple[str, dict[str, int]]:
     """The commit that is meant, and those of its files that serving reads, with their sizes."""
-    # Only here: the client takes half a second to load, and a model on disk needs none of it.
-    from huggingface_hub import HfApi
-
     try:
-        told: Any = HfApi().model_info(
+        told = client.model_info(
             name.repository, revision=name.revision, files_metadata=True, timeout=patience
         )
         files = {f.rfilename: int(f.size) for f in told.siblings if _is_wanted(f.rfilename)}
@@ -219,14 +220,13 @@ def _check(name: HubName, files: dict[str, int]) -> None:
         )
 
 
-def _download(repository: str, revision: str, files: dict[str, int]) -> None:
-    from huggingface_hub import hf_hub_download
-
+def _download(client: Any, repository: str, revision: str, files: dict[str, int]) -> None:
+    """Brings the files into the cache; nothing is asked for what is there."""
     for path in [*(path for path in files if path != model_folder.CONFIG), model_folder.CONFIG]:
-        there = hf_hub_download(repository, path, revision=revision)
+        there = client.hf_hub_download(repository, path, revision=revision)
         # The client takes what lies in its cache unread; a crash may have left less than the file.
         if os.path.getsize(there) != files[path]:
-            hf_hub_download(repository, path, revision=revision, force_download=True)
+            client.hf_hub_download(repository, path, revision=revision, force_download=True)
 
 
 @contextmanager
