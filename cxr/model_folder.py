@@ -160,6 +160,8 @@ def sha256(path: Path) -> str:
 
 def _parse(path: Path) -> Config:
     try:
+        if path.stat().st_size > _LARGEST_CONFIG:
+            raise ValueError("it is too large")
         raw = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ModelFolderError(f"{str(path)!r} cannot be read as JSON.") from error
@@ -280,6 +282,7 @@ def _headline(value: Any) -> dict[str, Any]:
     return _facts(value)
 
 
+_LARGEST_CONFIG = 16 * 2**20  # bytes; those of training runs have some 20,000
 _LARGEST = 1e6  # of the numbers of a calibration
 _RULE = re.compile(r"youden|f1|accuracy|sensitivity=\s*\d*\.?\d+(e-?\d+)?")
 

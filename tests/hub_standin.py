@@ -71,18 +71,19 @@ class Repository:
 
 
 class Refused(Exception):
-    """An answer that is no success: its status and the Hub's word for it."""
+    """An answer that is no success: its status, the Hub's word for it, and its sentence."""
 
-    def __init__(self, status: int, code: str = ""):
+    def __init__(self, status: int, code: str = "", message: str = ""):
         super().__init__(code)
-        self.status, self.code = status, code
+        self.status, self.code, self.message = status, code, message
 
 
 class Hub(ThreadingHTTPServer):
     """The stand-in. repositories: {"OWNER/NAME": Repository}, of models and Spaces alike.
 
     requests: "METHOD path" of each, in order. break_at: the number of the request (from 0) at which
-    the connection is cut; break_after: whether what it asked for is done first.
+    the connection is cut; break_after: whether what it asked for is done first; break_for: how many
+    requests in a row.
     """
 
     daemon_threads = True
@@ -95,6 +96,7 @@ class Hub(ThreadingHTTPServer):
         self.tokens = {TOKEN: True, GUEST: False}
         self.break_at: int | None = None
         self.break_after = False
+        self.break_for = 1
         self.lock = threading.Lock()
         self.url = f"http://127.0.0.1:{self.server_port}"
 
@@ -155,7 +157,8 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             number = len(self.server.requests)
             self.server.requests.append(f"{self.command} {path}")
-            broken = number == self.server.break_at
+            first = self.server.break_at
+            broken = first is not None and first <= number < first + self.server.break_for
             if broken and not self.server.break_after:
                 self.close_connection = True
                 return
@@ -163,7 +166,8 @@ class _Handler(BaseHTTPRequestHandler):
                 answer = self._route(path, body)
             except Refused as refused:
                 error = {"error": refused.code or str(refused.status)}
-                headers = {"X-Error-Code": refused.code} if refused.code else {}
+                told = {"X-Error-Code": refused.code, "X-Error-Message": refused.message}
+                headers = {name: value for name, value in told.items() if value}
                 answer = _Answer(json.dumps(error).encode(), refused.status, headers)
         if broken:
             self.close_connection = True
@@ -201,7 +205,8 @@ class _Handler(BaseHTTPRequestHandler):
         """The token that came along. Raises Refused when it is unknown."""
         token = (self.headers.get("Authorization") or "").removeprefix("Bearer ") or None
         if token is not None and token not in self.server.tokens:
-            raise Refused(401)
+            # In these words: the client tells a wrong token from a hidden repository by them.
+            raise Refused(401, message="Invalid credentials in Authorization header")
         return token
 
     def writer(self) -> None:
@@ -330,7 +335,11 @@ def _variable(asks: _Handler, body: bytes, name: str) -> _Answer:
 
 def _info(asks: _Handler, _: bytes, name: str, revision: str | None = None) -> _Answer:
     commit, repository = asks.commit(name, revision or "main"), asks.repository(name)
-    listed = [{"rfilename": path} for path in commit.files]
+    sizes = "blobs=" in urlsplit(asks.path).query
+    listed = [
+        {"rfilename": path, **({"size": len(file.content), "blobId": file.oid} if sizes else {})}
+        for path, file in commit.files.items()
+    ]
     facts = {"id": name, "modelId": name, "sha": commit.sha, "private": repository.private}
     return _json({**facts, "tags": [], "siblings": listed})
 
