@@ -240,7 +240,7 @@ def _fit(
     if not settings.start:
         net.start_from(prevalence(films.targets[train]))
     dls = learner.make_dls(films, train, valid, learner.batch_size(), settings.recipe)
-    figures.batch(dls, drawn / figures.BATCH)
+    figures.batch(dls, drawn / model_folder.BATCH)
     box_weight = 0.0 if settings.recipe == ARTICLE else BOX_WEIGHT
     learn = learner.make_learner(dls, net, box_weight, settings.output)
     rate = settings.lr
