@@ -5,6 +5,7 @@ The Hub's own client talks to the stand-in, within this process or in one of its
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -12,14 +13,17 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import hub_standin
+import numpy as np
+import planted
 import pytest
 from PIL import Image
 
 import cxr.hub
 import train
-from cxr import model_folder, publish
+from cxr import model_folder, publish, radiograph
 from cxr.hub import HubError, HubName
 from cxr.model_folder import ModelFolderError
+from cxr.serving.predictor import Predictor
 
 ROOT = Path(__file__).parents[1]
 STARTER = ROOT / "models" / "starter"
@@ -348,6 +352,67 @@ def test_training_with_a_wrong_name_does_not_start(tmp_path, capsys):
         assert stopped.value.code == 2
     assert "--private is for --push-to-hub" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_failed_push_loses_no_training(tmp_path):
+    """Without a token: a warning at the start, then a whole folder, status 3 and the command that
+    publishes it, which does."""
+    data = planted.make_folder(tmp_path / "films", patients=14)
+    folder = tmp_path / "model"
+    short = ("--image-size", "64", "--epochs", "0", "--freeze-epochs", "1", "--lr", "1e-3")
+    given = ("--data", str(data), "--output", str(folder), "--push-to-hub", "owner/name")
+    with hub_standin.running() as hub:
+        environment = {**os.environ, **hub.environment(tmp_path / "home", token=None)}
+        environment.pop("HF_TOKEN", None)
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "train.py"), *given, "--private", *short],
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=False,
+        )
+        assert done.returncode == train.PUSH_FAILED == 3
+        assert done.stderr.startswith("Warning: The push to owner/name will need a token.")
+        assert "Not published: You are not signed in" in done.stderr
+        before = snapshot(folder)
+        words = shlex.split(done.stderr.splitlines()[-1])
+        assert words[:4] == AGAIN.split()
+        assert command(hub, tmp_path, Path(words[4]), *words[5:]).returncode == 0
+        assert newest(hub) == {
+            path: file.read_bytes() for path, file in publish.files(folder).items()
+        }
+        assert hub.repositories["owner/name"].private
+    assert snapshot(folder) == before
+
+
+def test_all_of_a_run_is_published_but_what_shows_films(run):
+    """Of a finished run only the report and the look at a batch stay where they are."""
+    there = {p.relative_to(run.folder).as_posix() for p in run.folder.rglob("*") if p.is_file()}
+    published = set(publish.files(run.folder))
+    assert there - published == {"report.html", "figures/batch.png"}
+    assert published <= there
+
+
+def test_published_model_loads_in_every_form(hub, run):
+    """`from_pretrained_fastai`, safetensors and ONNX, fetched, give the same logits (1e-4)."""
+    import torch
+    from fastai.basics import noop
+    from huggingface_hub import from_pretrained_fastai, snapshot_download
+
+    from cxr.training import net
+
+    publish.publish(run.folder, NAME, private=True)
+    film = run.data / "images" / run.films_of("test")[0]
+    pixels = radiograph.squeeze(radiograph.read(film), planted.SIDE)[None, None]
+    fetched = Path(snapshot_download("owner/name"))
+    assert fetched != run.folder
+    onnx = Predictor(fetched).run(pixels).logits
+    with torch.no_grad():
+        safetensors = net.load(fetched)(torch.from_numpy(pixels)).numpy()
+    learn = from_pretrained_fastai("owner/name")
+    fastai, _ = learn.get_preds(dl=learn.dls.test_dl([film], num_workers=0), act=noop)
+    assert np.abs(safetensors - onnx).max() < 1e-4
+    assert np.abs(fastai.numpy() - onnx).max() < 1e-4
 
 
 def command(hub, home: Path, folder: Path, *options: str, **changes: str | None):
