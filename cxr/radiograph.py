@@ -133,9 +133,14 @@ def squeeze(film: Radiograph, size: int) -> np.ndarray:
     whatever the file's depth: those are the values that the pixel cache stores, and a network
     trained on them answers up to 0.07 otherwise for the same film in finer ones.
     """
-    grey = film.grey if film.grey.dtype == np.uint8 else np.rint(film.pixels * 255).astype(np.uint8)
-    image = Image.fromarray(np.ascontiguousarray(grey))
+    image = Image.fromarray(eight_bits(film))
     return _unit(np.asarray(image.resize((size, size), Image.Resampling.BILINEAR)))
+
+
+def eight_bits(film: Radiograph) -> np.ndarray:
+    """A film's grey as uint8 [height, width], which is what `squeeze` sees of it."""
+    grey = film.grey if film.grey.dtype == np.uint8 else np.rint(film.pixels * 255).astype(np.uint8)
+    return np.ascontiguousarray(grey)
 
 
 def _unit(grey: np.ndarray) -> np.ndarray:

@@ -83,7 +83,7 @@ class Hub(ThreadingHTTPServer):
 
     requests: "METHOD path" of each, in order. break_at: the number of the request (from 0) at which
     the connection is cut; break_after: whether what it asked for is done first; break_for: how many
-    requests in a row.
+    requests in a row; break_silently: whether the connection stays, but nothing is ever said.
     """
 
     daemon_threads = True
@@ -97,6 +97,8 @@ class Hub(ThreadingHTTPServer):
         self.break_at: int | None = None
         self.break_after = False
         self.break_for = 1
+        self.break_silently = False
+        self.closing = threading.Event()
         self.lock = threading.Lock()
         self.url = f"http://127.0.0.1:{self.server_port}"
 
@@ -141,6 +143,7 @@ def running() -> Iterator[Hub]:
     try:
         yield hub
     finally:
+        hub.closing.set()
         hub.shutdown()
         hub.server_close()
 
@@ -159,20 +162,24 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.requests.append(f"{self.command} {path}")
             first = self.server.break_at
             broken = first is not None and first <= number < first + self.server.break_for
-            if broken and not self.server.break_after:
-                self.close_connection = True
-                return
-            try:
-                answer = self._route(path, body)
-            except Refused as refused:
-                error = {"error": refused.code or str(refused.status)}
-                told = {"X-Error-Code": refused.code, "X-Error-Message": refused.message}
-                headers = {name: value for name, value in told.items() if value}
-                answer = _Answer(json.dumps(error).encode(), refused.status, headers)
-        if broken:
+            answer = None
+            if not broken or self.server.break_after:
+                answer = self._answer_to(path, body)
+        if broken or answer is None:
+            if self.server.break_silently:
+                self.server.closing.wait()
             self.close_connection = True
             return
         self._send(answer)
+
+    def _answer_to(self, path: str, body: bytes) -> "_Answer":
+        try:
+            return self._route(path, body)
+        except Refused as refused:
+            error = {"error": refused.code or str(refused.status)}
+            told = {"X-Error-Code": refused.code, "X-Error-Message": refused.message}
+            headers = {name: value for name, value in told.items() if value}
+            return _Answer(json.dumps(error).encode(), refused.status, headers)
 
     do_GET = do_HEAD = do_POST = do_PUT = _answer
 
@@ -209,12 +216,12 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refused(401, message="Invalid credentials in Authorization header")
         return token
 
-    def writer(self) -> None:
-        """Raises Refused unless whoever asks may write."""
+    def writer(self, name: str = f"{OWNER}/") -> None:
+        """Raises Refused unless whoever asks may write to the repository of that name."""
         token = self.token()
         if token is None:
             raise Refused(401)
-        if not self.server.tokens[token]:
+        if not self.server.tokens[token] or not name.startswith(f"{OWNER}/"):
             raise Refused(403)
 
     def repository(self, name: str) -> Repository:
@@ -277,7 +284,7 @@ def _create(asks: _Handler, body: bytes) -> _Answer:
 
 
 def _preupload(asks: _Handler, body: bytes, name: str, revision: str) -> _Answer:
-    asks.writer()
+    asks.writer(name)
     files = asks.commit(name, revision).files
 
     def plan(path: str) -> dict[str, Any]:
@@ -289,7 +296,7 @@ def _preupload(asks: _Handler, body: bytes, name: str, revision: str) -> _Answer
 
 
 def _lfs_batch(asks: _Handler, body: bytes, name: str) -> _Answer:
-    asks.writer()
+    asks.writer(name)
     asks.repository(name)
 
     def plan(wanted: dict[str, Any]) -> dict[str, Any]:
@@ -310,11 +317,14 @@ def _lfs_put(asks: _Handler, body: bytes, oid: str) -> _Answer:
 
 
 def _commit(asks: _Handler, body: bytes, name: str, revision: str) -> _Answer:
-    asks.writer()
-    files = dict(asks.commit(name, revision).files)
+    asks.writer(name)
+    newest = asks.commit(name, revision)
+    files = dict(newest.files)
     for line in body.splitlines():
         told = json.loads(line)
         value = told["value"]
+        if told["key"] == "header" and value.get("parentCommit") not in (None, newest.sha):
+            raise Refused(412)
         if told["key"] == "file":
             files[value["path"]] = Stored(base64.b64decode(value["content"]), lfs=False)
         elif told["key"] == "lfsFile":
@@ -327,7 +337,7 @@ def _commit(asks: _Handler, body: bytes, name: str, revision: str) -> _Answer:
 
 
 def _variable(asks: _Handler, body: bytes, name: str) -> _Answer:
-    asks.writer()
+    asks.writer(name)
     told = json.loads(body)
     asks.repository(name).variables[told["key"]] = told["value"]
     return _json({})

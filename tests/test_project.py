@@ -11,6 +11,7 @@ import urllib.request
 import zipfile
 from pathlib import Path
 
+import hub_standin
 import planted
 import pytest
 from served import app
@@ -136,6 +137,19 @@ def test_command_in_readme_runs(command, tmp_path):
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "chest_rg1.png" in done.stdout + "".join(p.read_text() for p in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", commands("python -m cxr publish"))
+def test_publishing_in_readme_runs(command, tmp_path):
+    """Each publishing command of README sends the folder, with an owner's name put in."""
+    words = [sys.executable, *shlex.split(command.replace("OWNER", hub_standin.OWNER))[1:]]
+    with hub_standin.running() as hub:
+        environment = {**os.environ, **hub.environment(tmp_path)}
+        done = subprocess.run(
+            words, cwd=ROOT, capture_output=True, text=True, env=environment, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert "config.json" in hub.repositories["owner/NAME"].commits[-1].files
 
 
 @pytest.mark.parametrize("command", commands("python -m cxr evaluate"))

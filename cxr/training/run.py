@@ -16,6 +16,7 @@ from cxr.radiograph import Radiograph
 from cxr.serving.predictor import Predictor
 from cxr.training import (
     boxes,
+    examples,
     export,
     figures,
     fit_screening,
@@ -93,7 +94,9 @@ def train(settings: Settings) -> dict[str, Any]:
         settings.data.name,
         [],
     )
-    metrics = measuring.measure(Predictor(folder, config), asked, folder)
+    predictor = Predictor(folder, config)
+    metrics = measuring.measure(predictor, asked, folder)
+    examples.write(folder, predictor, data, split)
     config = replace(config, metrics=_headline(metrics))
     atomic.write_text(folder / model_folder.CARD, model_card.render(config, metrics))
     model_folder.write_config(folder, config)  # last: with it the folder counts as complete
@@ -241,7 +244,7 @@ def _fit(
         net.start_from(prevalence(films.targets[train]))
     machine.keep_freed_memory()
     dls = learner.make_dls(films, train, valid, learner.batch_size(), settings.recipe)
-    figures.batch(dls, drawn / figures.BATCH)
+    figures.batch(dls, drawn / model_folder.BATCH)
     box_weight = 0.0 if settings.recipe == ARTICLE else BOX_WEIGHT
     learn = learner.make_learner(dls, net, box_weight, settings.output)
     rate = settings.lr

@@ -58,8 +58,9 @@ logits = network(films)  # float32 [N, 1, {size}, {size}], 0 to 1, bone white
 def licence() -> str:
     """Terms of code, weights and films, and whom to cite."""
     return f"""Code and weights: Apache-2.0. No film is part of them. The films, NIH ChestX-ray14
-({FILMS_AT}), are provided by the NIH Clinical Center, free to
-use; it asks for that link, for its name as their provider, and for this paper to be cited.
+({FILMS_AT}), those in `examples/` among them, are provided by
+the NIH Clinical Center, free to use; it asks for that link, for its name as their provider, and
+for this paper to be cited.
 
 ```bibtex
 @inproceedings{{wang2017chestxray8,

@@ -1,0 +1,213 @@
+"""The example films of a model folder: which are picked, and what is written of them."""
+
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import planted
+import pytest
+
+from cxr import radiograph
+from cxr.prevalence import TRAINING
+from cxr.serving import examples as offered
+from cxr.serving.predictor import Predictor
+from cxr.serving.screening import Verdict
+from cxr.training import examples, nih, splits
+from cxr.training.examples import NONE, RIGHT, WRONG
+from cxr_labels import FINDINGS, LABELS, NO_FINDING
+
+
+def ranked(films: list[tuple[str, dict[str, float]]]) -> dict[tuple[str, str], list[int]]:
+    """{(kind, label): films} for films given by label and by what stands how far above."""
+    above = np.full((len(films), len(FINDINGS)), -1.0)
+    targets = np.zeros((len(films), len(LABELS)), np.uint8)
+    for k, (labels, high) in enumerate(films):
+        for name in labels.split("|"):
+            targets[k, LABELS.index(name)] = 1
+        for name, value in high.items():
+            above[k, FINDINGS.index(name)] = value
+    return {(offer.kind, offer.label): offer.films for offer in examples.rank(above, targets)}
+
+
+def test_right_films_lead_and_the_largest_lead_is_first():
+    """A lead is counted from the threshold, or from the highest finding that is not named."""
+    found = ranked(
+        [
+            ("Mass", {"Mass": 2.0, "Edema": 1.5}),  # leads by 0.5
+            ("Mass", {"Mass": 1.0}),  # by 1.0
+            ("Mass|Edema", {"Mass": 0.7, "Edema": 0.9}),  # by 0.7, and for Edema by 0.9
+            ("Mass", {"Mass": 1.0, "Edema": 1.1}),  # something else leads
+            ("Mass", {}),  # below its threshold
+        ]
+    )
+    assert found[RIGHT, "Mass"] == [1, 2, 0]
+    assert found[RIGHT, "Edema"] == [2]
+    assert found[WRONG, ""] == [3]
+
+
+def test_findings_come_by_their_largest_lead():
+    """The finding that the model is surest of comes first, whatever the order of the labels."""
+    found = ranked(
+        [("Mass", {"Mass": 1.0}), ("Edema", {"Edema": 3.0}), ("Hernia", {"Hernia": 2.0})]
+    )
+    assert [label for kind, label in found if kind == RIGHT] == ["Edema", "Hernia", "Mass"]
+
+
+def test_no_film_is_right_when_none_leads():
+    """Where nothing is found rightly, only a wrong film is offered."""
+    found = ranked([("Mass", {"Edema": 1.0}), ("Mass", {"Edema": 2.0, "Mass": 1.5})])
+    assert found == {(WRONG, ""): [0, 1], (NONE, ""): []}
+
+
+def test_missed_film_is_wrong_where_nothing_false_leads():
+    """Without a false alarm, a film whose findings all stay low is the wrong one."""
+    found = ranked([("Mass", {"Mass": 1.0}), ("Mass", {"Mass": -0.1}), (NO_FINDING, {})])
+    assert found[WRONG, ""] == [1]
+
+
+def test_film_without_finding_is_the_one_that_stays_lowest():
+    """Of films labelled No Finding the one comes first whose highest finding is lowest."""
+    found = ranked([(NO_FINDING, {"Mass": 0.5}), (NO_FINDING, {"Mass": -0.5}), (NO_FINDING, {})])
+    assert found[NONE, ""] == [2, 1, 0]
+
+
+def test_finding_without_a_threshold_is_never_right():
+    """What was not trained on is not flagged, and no film is offered for it."""
+    above = np.full((1, len(FINDINGS)), -np.inf)
+    targets = np.zeros((1, len(LABELS)), np.uint8)
+    targets[0, 0] = 1
+    assert [offer.kind for offer in examples.rank(above, targets)] == [WRONG, NONE]
+
+
+@pytest.fixture(scope="module")
+def listed(run) -> list[dict[str, str]]:
+    """examples.csv of the planted run."""
+    with (run.folder / "examples" / "examples.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_examples_are_test_films_of_different_patients(run, listed):
+    """None was trained on or chosen by, and no patient is shown twice."""
+    names = [row["file"] for row in listed]
+    assert set(names) <= set(run.films_of(splits.TEST))
+    assert len({name.split("_")[0] for name in names}) == len(names)
+
+
+def test_examples_are_as_in_the_data(run, listed):
+    """Labels are the table's; the picture has the pixels of the film it comes from."""
+    table = pd.read_csv(run.data / "sample_labels.csv").set_index("Image Index")["Finding Labels"]
+    for row in listed:
+        order = [label for label in LABELS if label in table[row["file"]].split("|")]
+        assert row["labels"] == "|".join(order)
+        film, source = run.folder / "examples" / row["file"], run.data / "images" / row["file"]
+        assert (radiograph.read(film).grey == radiograph.read(source).grey).all()
+        assert radiograph.read(film).facts["mode"] == "L"
+        for words in ("NIH ChestX-ray14", "NIH Clinical Center", "held out"):
+            assert words in row["source"]
+
+
+def test_examples_are_what_they_say(run, listed):
+    """The served model finds what the label names, a film for each; errs on one; one has none."""
+    predictor = Predictor(run.folder)
+    why: dict[str, list[tuple[set[str], set[str]]]] = {}
+    for row in listed:
+        film = radiograph.read(run.folder / "examples" / row["file"])
+        answer = predictor.predict([film], TRAINING)[0]
+        assert answer.verdict.refused is None
+        named = set(row["labels"].split("|"))
+        reason = row["source"].partition("chosen by it. ")[2]
+        why.setdefault(reason, []).append((named, set(answer.flagged)))
+    for label in planted.MARKS:
+        ((named, flagged),) = why[f"The model is right about it: {label.lower()}."]
+        assert label in named & flagged
+    ((named, flagged),) = why["The model is wrong about it."]
+    assert named != (flagged or {NO_FINDING})
+    ((named, _),) = why["Its label is No Finding, which does not rule out disease."]
+    assert named == {NO_FINDING}
+
+
+def test_page_lists_the_examples_first(run, listed):
+    """The app offers each of them, before those of the project."""
+    films = offered.find(run.folder)
+    assert [film.path.name for film in films[: len(listed)]] == [row["file"] for row in listed]
+
+
+def test_page_offers_no_half_written_examples(run):
+    """Nothing but the films and their table lies in the folder, and no part beside it."""
+    files = {path.name for path in (run.folder / "examples").iterdir()}
+    with (run.folder / "examples" / "examples.csv").open(newline="") as file:
+        assert files == {"examples.csv", *(row["file"] for row in csv.DictReader(file))}
+    assert not [path for path in run.folder.iterdir() if path.name.startswith(".")]
+
+
+@pytest.fixture
+def again(run, tmp_path) -> tuple[Path, Predictor, nih.NihData, np.ndarray]:
+    """What `examples.write` takes, for a copy of the planted run's folder."""
+    folder = tmp_path / "model"
+    shutil.copytree(run.folder, folder)
+    data = nih.load(run.data)
+    table = splits.read(folder / "splits.csv").set_index("image_index").split
+    return folder, Predictor(folder), data, table[data.table.image].to_numpy()
+
+
+def names(folder: Path) -> list[str]:
+    """The films that examples.csv lists, in order."""
+    with (folder / "examples" / "examples.csv").open(newline="") as file:
+        return [row["file"] for row in csv.DictReader(file)]
+
+
+def test_same_run_gives_the_same_examples(again):
+    """Chosen again, the examples are the same, byte by byte."""
+    folder = again[0]
+    before = {path.name: path.read_bytes() for path in (folder / "examples").iterdir()}
+    examples.write(*again)
+    assert before == {path.name: path.read_bytes() for path in (folder / "examples").iterdir()}
+
+
+def test_refused_film_is_not_offered(again, monkeypatch):
+    """What the screening refuses is passed over for the next best film."""
+    folder, _, _, _ = again
+    first = names(folder)[0]
+    pixels = radiograph.squeeze(radiograph.read(folder / "examples" / first), planted.SIDE)
+    judge = Predictor.screen
+
+    def refuse_it(predictor, films, outputs):
+        verdicts = judge(predictor, films, outputs)
+        same = [np.array_equal(film[0], pixels) for film in films]
+        return [Verdict("refused") if s else v for s, v in zip(same, verdicts, strict=True)]
+
+    monkeypatch.setattr(Predictor, "screen", refuse_it)
+    examples.write(*again)
+    assert first not in names(folder)
+    assert len(names(folder)) == 4
+
+
+def test_film_of_a_patient_that_was_seen_is_not_offered(again):
+    """Split film by film, test films whose patient is in another set are left out."""
+    folder, predictor, data, split = again
+    patients = data.table.patient.to_numpy()
+    shown = data.table.set_index("image").patient[names(folder)].to_list()
+    for patient in shown:  # one of the patient's two films is moved to the training films
+        split[np.flatnonzero(patients == patient)[0]] = splits.TRAIN
+    examples.write(folder, predictor, data, split)
+    now = data.table.set_index("image").patient[names(folder)]
+    assert len(now)
+    assert not set(now) & set(shown)
+
+
+def test_older_examples_go(again):
+    """A second run into the same folder leaves none of the first one's films there."""
+    folder = again[0]
+    (folder / "examples" / "old.png").write_bytes(b"old")
+    examples.write(*again)
+    assert not (folder / "examples" / "old.png").exists()
+
+
+def test_at_most_eight_films_are_right(again, monkeypatch):
+    """However many findings there are, MOST films are right, with one wrong and one of none."""
+    folder = again[0]
+    monkeypatch.setattr(examples, "MOST", 1)
+    examples.write(*again)
+    assert len(names(folder)) == 3
