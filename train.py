@@ -3,10 +3,13 @@
     python train.py --data sample.zip
     python train.py --data sample/ --boxes BBox_List_2017.csv --output runs/sample
     python train.py --data nih/ --split official --arch densenet121 --image-size 384
+    python train.py --data kaggle:nih-chest-xrays/sample
+    accelerate launch train.py --data nih/
 
---data is the Kaggle sample, the full release, or a zip of either. A run decodes every film once
-into a cache (in $CXR_CACHE, else ~/.cache/cxr), fine-tunes, exports, measures the exported file on
-the test patients, and leaves the model folder in --output.
+--data is the Kaggle sample, the full release, a zip of either, or its name on Kaggle. A run decodes
+every film once into a cache (in $CXR_CACHE, else ~/.cache/cxr), fine-tunes, exports, measures the
+exported file on the test patients, and leaves the model folder in --output. docs/training.md tells
+how to train elsewhere, and on several GPUs.
 """
 
 import argparse
@@ -48,7 +51,13 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--data", type=Path, required=True, metavar="DIR_OR_ZIP", help="films and label table")
+    add(
+        "--data",
+        type=Path,
+        required=True,
+        metavar="DIR_OR_ZIP",
+        help="films and label table; or kaggle:OWNER/NAME",
+    )
     add("--output", type=Path, metavar="DIR", help="model folder (default: runs/DATE-TIME)")
     add(
         "--arch",
