@@ -3,6 +3,7 @@
     python train.py --data sample.zip
     python train.py --data sample/ --boxes BBox_List_2017.csv --output runs/sample
     python train.py --data nih/ --split official --arch densenet121 --image-size 384
+    python train.py --data sample.zip --push-to-hub OWNER/NAME --private
     python train.py --data kaggle:nih-chest-xrays/sample
     accelerate launch train.py --data nih/
 
@@ -10,6 +11,9 @@
 every film once into a cache (in $CXR_CACHE, else ~/.cache/cxr), fine-tunes, exports, measures the
 exported file on the test patients, and leaves the model folder in --output. docs/training.md tells
 how to train elsewhere, and on several GPUs.
+
+Exit status: 0 when all was done, 1 when the training stopped, 2 for wrong usage, 3 when the model
+folder is complete but the push to the Hub failed; the command that sends it again is printed.
 """
 
 import argparse
@@ -19,8 +23,12 @@ from dataclasses import MISSING, fields
 from datetime import datetime
 from pathlib import Path
 
+from cxr import publish
+from cxr.hub import HubError, HubName
 from cxr.training.settings import DEFAULT, RECIPES, Settings
 from cxr.training.splits import KINDS
+
+PUSH_FAILED = 3  # the exit status
 
 _DEFAULTS = {
     field.name: field.default for field in fields(Settings) if field.default is not MISSING
@@ -28,15 +36,20 @@ _DEFAULTS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one training; returns the exit status: 0 when the model folder is complete."""
+    """Runs one training; returns the exit status."""
     settings = _settings(arguments)
     # torch.jit.script is deprecated in torch and used by fastai: nothing that a user can mend.
     warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
     # Only here: the processes that decode films import this file too, and need no torch.
-    from cxr.training import run
+    from cxr.training import distributed, run
 
+    pushed = settings.push_to_hub if distributed.is_main() else None
+    if pushed and (warning := publish.warning(pushed)):
+        print(f"Warning: {warning}", file=sys.stderr)
     try:
         run.train(settings)
+        if pushed and not publish.send(settings.output, pushed, settings.private):
+            return PUSH_FAILED
     except (ValueError, OSError, run.ExportError) as error:
         print(f"Stopped: {error}", file=sys.stderr)
         return 1
@@ -127,6 +140,17 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="of split and training (default: %(default)s)",
     )
+    add(
+        "--push-to-hub",
+        type=_repository,
+        metavar="OWNER/NAME",
+        help="publish the finished model folder there on the Hugging Face Hub",
+    )
+    add(
+        "--private",
+        action="store_true",
+        help="with --push-to-hub: make a new repository one that only you can see",
+    )
     by_recipe = dict.fromkeys(RECIPES[DEFAULT])  # None: taken from the recipe later
     parser.set_defaults(**_DEFAULTS | by_recipe)
     return parser
@@ -140,6 +164,8 @@ def _settings(arguments: list[str] | None) -> Settings:
         setattr(options, name, getattr(options, name) or value)
     if options.epochs + options.freeze_epochs == 0 and not options.start:
         parser.error("--epochs and --freeze-epochs are both 0: nothing would be trained")
+    if options.private and not options.push_to_hub:
+        parser.error("--private is for --push-to-hub, which is not given")
     options.output = options.output or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}"
     return Settings(**vars(options))
 
@@ -154,6 +180,13 @@ def _rate(text: str) -> float | None:
     if not 0 < rate < 10:
         raise argparse.ArgumentTypeError("'auto' or a number between 0 and 10 is needed")
     return rate
+
+
+def _repository(text: str) -> HubName:
+    try:
+        return publish.repository(text)
+    except HubError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _rule(text: str) -> str:

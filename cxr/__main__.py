@@ -5,9 +5,10 @@
     python -m cxr predict models/starter folder/ --csv --output answers.csv
     python -m cxr predict models/starter film.png --prevalence Effusion=0.3
     python -m cxr evaluate models/starter nih/ --output report
+    python -m cxr publish models/starter OWNER/NAME --private
 
 Exit status: 0 when every film was answered, 1 when any was refused or unreadable (the others are
-still answered) or nothing could be measured, 2 for wrong usage.
+still answered), nothing could be measured or the Hub did not take the model, 2 for wrong usage.
 """
 
 import argparse
@@ -22,8 +23,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import cxr.prevalence
+import cxr.publish
 import cxr_labels
 from cxr import atomic, model_folder, radiograph
+from cxr.hub import HubError, HubName
 from cxr.model_folder import ModelFolderError
 from cxr.prevalence import DEFAULT, Prevalence
 from cxr.serving import analysis, model_source
@@ -115,6 +118,12 @@ def evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def publish(options: argparse.Namespace) -> int:
+    """Sends a model folder to the Hugging Face Hub, all of it in one commit, and prints the line
+    that pins it. The repository is made where it is missing; unchanged files are not sent again."""
+    return 0 if cxr.publish.send(Path(options.folder), options.name, options.private) else 1
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m cxr",
@@ -124,6 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_predict(commands)
     _add_evaluate(commands)
+    _add_publish(commands)
     return parser
 
 
@@ -179,6 +189,18 @@ def _add_evaluate(commands) -> None:
     command.set_defaults(run=evaluate, check=_check_evaluate)
 
 
+def _add_publish(commands) -> None:
+    command = commands.add_parser(
+        "publish", help="send a model folder to the Hub", description=publish.__doc__
+    )
+    command.add_argument("folder", metavar="FOLDER", help="a model folder, such as runs/sample")
+    command.add_argument("name", metavar="OWNER/NAME", type=_repository, help="where on the Hub")
+    command.add_argument(
+        "--private", action="store_true", help="make a new repository one that only you can see"
+    )
+    command.set_defaults(run=publish, check=_check_publish)
+
+
 def _check_predict(options: argparse.Namespace) -> str:
     """What is wrong with the names given, "" when nothing is."""
     if not all([options.model, *options.films]):
@@ -195,6 +217,18 @@ def _check_evaluate(options: argparse.Namespace) -> str:
     if os.path.isfile(options.output):
         return f"--output {options.output!r} is a file; name a folder"
     return ""
+
+
+def _check_publish(options: argparse.Namespace) -> str:
+    """What is wrong with the names given, "" when nothing is."""
+    return "" if options.folder else "a name is empty"
+
+
+def _repository(text: str) -> HubName:
+    try:
+        return cxr.publish.repository(text)
+    except HubError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _prevalence(text: str) -> Prevalence:

@@ -3,6 +3,7 @@
 Both halves talk to it: the training half sends model folders, the serving half fetches them.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,28 +46,83 @@ def parse(text: str) -> HubName:
 @contextmanager
 def speaking_plainly(name: HubName) -> Iterator[None]:
     """Turns what the Hub's client raises about `name` into a HubError; other errors pass."""
-    # Only here: the client takes a second to load, and a model on disk needs none of it.
-    import httpx2
-    from huggingface_hub import errors
-
     try:
         yield
-    except errors.LocalTokenNotFoundError as error:
-        raise HubError(NOT_SIGNED_IN) from error
-    except errors.OfflineModeIsEnabled as error:
-        raise HubError("The Hub is switched off here by HF_HUB_OFFLINE; unset it.") from error
-    except errors.HfHubHTTPError as error:
-        raise HubError(_refusal(name, error)) from error
-    except errors.HFValidationError as error:
-        raise HubError(f"{name.repository!r} is not a name that the Hub takes.") from error
-    except (errors.LocalEntryNotFoundError, httpx2.HTTPError, ConnectionError) as error:
-        raise HubError("The Hub cannot be reached; check the network, then try again.") from error
+    except HubError:
+        raise
+    except Exception as error:
+        # What goes wrong while one of several files is sent comes wrapped in a RuntimeError.
+        wrapped = isinstance(error, RuntimeError) and error.__cause__
+        sentence = _sentence(name, wrapped or error)
+        if sentence is None:
+            raise
+        raise HubError(sentence) from error
 
 
+def give_up_in_time() -> None:
+    """Makes the Hub's client give up where nobody answers, after SECONDS_TO_CONNECT or _SILENT.
+
+    By itself it waits without end, and then five times more. What is refused or cut it still tries
+    again, for up to 23 s.
+    """
+    import httpx2
+    from huggingface_hub import set_client_factory
+    from huggingface_hub.utils._http import default_client_factory
+
+    class Client(httpx2.Client):
+        def send(self, request: httpx2.Request, **options) -> httpx2.Response:
+            # Some of its calls ask for no limit at all.
+            asked, own = request.extensions.get("timeout", {}), self.timeout.as_dict()
+            limits = {k: own[k] if asked.get(k) is None else asked[k] for k in own}
+            request.extensions = {**request.extensions, "timeout": limits}
+            try:
+                return super().send(request, **options)
+            except httpx2.TimeoutException as error:
+                raise HubError(UNREACHABLE) from error  # which is not tried again
+
+    def make() -> httpx2.Client:
+        with default_client_factory() as usual:
+            return Client(
+                event_hooks=usual.event_hooks,
+                follow_redirects=True,
+                timeout=httpx2.Timeout(SECONDS_SILENT, connect=SECONDS_TO_CONNECT),
+            )
+
+    set_client_factory(make)
+
+
+# Without a connection, and without a word over one: then the Hub counts as away.
+SECONDS_TO_CONNECT, SECONDS_SILENT = 10.0, 60.0
+
+UNREACHABLE = "The Hub cannot be reached; check the network, then try again."
 NOT_SIGNED_IN = (
     "You are not signed in to the Hub; run `hf auth login`, or set HF_TOKEN to a token that may "
     "write."
 )
+
+
+def _sentence(name: HubName, error: BaseException) -> str | None:
+    """The sentence for what the client raised; None where it is none of its errors."""
+    # Only here: the client takes a second to load, and a model on disk needs none of it.
+    import httpx2
+    from huggingface_hub import errors
+
+    match error:
+        case HubError():
+            return str(error)
+        case errors.LocalTokenNotFoundError():
+            return NOT_SIGNED_IN
+        case errors.OfflineModeIsEnabled():
+            return "The Hub is switched off here by HF_HUB_OFFLINE; unset it."
+        case errors.HfHubHTTPError():
+            return _refusal(name, error)
+        case errors.HFValidationError():
+            return f"{name.repository!r} is not a name that the Hub takes."
+        case json.JSONDecodeError():
+            return "What answers is not the Hub; check the network and HF_ENDPOINT."
+        case errors.LocalEntryNotFoundError() | httpx2.HTTPError() | ConnectionError():
+            return UNREACHABLE
+    return None
 
 
 def _refusal(name: HubName, error) -> str:
@@ -95,6 +151,8 @@ def _refusal(name: HubName, error) -> str:
             f"Your token has no right to write to {name.repository!r}; make one that has, or name "
             "a repository of your own."
         )
+    if status == 412:
+        return f"{name.repository!r} was changed by someone else meanwhile; look at it first."
     if status == 429 or status >= 500:
         return f"The Hub is not able to answer just now (status {status}); try again later."
     return f"The Hub refused what was asked about {name.repository!r} (status {status})."

@@ -27,11 +27,15 @@ CONFIG = "config.json"
 ONNX = "model.onnx"
 SAFETENSORS = "model.safetensors"
 FASTAI = "model.pkl"
+PYPROJECT = "pyproject.toml"  # what the pickle needs, for those who load it from the Hub
 SPLITS = "splits.csv"
 METRICS = "metrics.json"
 PREDICTIONS = "predictions.csv"
 CARD = "README.md"
+HISTORY = "history.csv"
+ODD_PICTURES = "odd_pictures.json"
 FIGURES = "figures"
+BATCH = "batch.png"  # of the figures the one that shows films: for the run's folder alone
 EXAMPLES = "examples"
 REPORT = "report.html"
 

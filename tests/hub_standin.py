@@ -82,7 +82,8 @@ class Hub(ThreadingHTTPServer):
     """The stand-in. repositories: {"OWNER/NAME": Repository}, of models and Spaces alike.
 
     requests: "METHOD path" of each, in order. break_at: the number of the request (from 0) at which
-    the connection is cut; break_after: whether what it asked for is done first.
+    the connection is cut; break_after: whether what it asked for is done first; break_for: how many
+    requests in a row; break_silently: whether the connection stays, but nothing is ever said.
     """
 
     daemon_threads = True
@@ -95,6 +96,9 @@ class Hub(ThreadingHTTPServer):
         self.tokens = {TOKEN: True, GUEST: False}
         self.break_at: int | None = None
         self.break_after = False
+        self.break_for = 1
+        self.break_silently = False
+        self.closing = threading.Event()
         self.lock = threading.Lock()
         self.url = f"http://127.0.0.1:{self.server_port}"
 
@@ -139,6 +143,7 @@ def running() -> Iterator[Hub]:
     try:
         yield hub
     finally:
+        hub.closing.set()
         hub.shutdown()
         hub.server_close()
 
@@ -155,20 +160,25 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             number = len(self.server.requests)
             self.server.requests.append(f"{self.command} {path}")
-            broken = number == self.server.break_at
-            if broken and not self.server.break_after:
-                self.close_connection = True
-                return
-            try:
-                answer = self._route(path, body)
-            except Refused as refused:
-                error = {"error": refused.code or str(refused.status)}
-                headers = {"X-Error-Code": refused.code} if refused.code else {}
-                answer = _Answer(json.dumps(error).encode(), refused.status, headers)
-        if broken:
+            first = self.server.break_at
+            broken = first is not None and first <= number < first + self.server.break_for
+            answer = None
+            if not broken or self.server.break_after:
+                answer = self._answer_to(path, body)
+        if broken or answer is None:
+            if self.server.break_silently:
+                self.server.closing.wait()
             self.close_connection = True
             return
         self._send(answer)
+
+    def _answer_to(self, path: str, body: bytes) -> "_Answer":
+        try:
+            return self._route(path, body)
+        except Refused as refused:
+            error = {"error": refused.code or str(refused.status)}
+            headers = {"X-Error-Code": refused.code} if refused.code else {}
+            return _Answer(json.dumps(error).encode(), refused.status, headers)
 
     do_GET = do_HEAD = do_POST = do_PUT = _answer
 
@@ -204,12 +214,12 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refused(401)
         return token
 
-    def writer(self) -> None:
-        """Raises Refused unless whoever asks may write."""
+    def writer(self, name: str = f"{OWNER}/") -> None:
+        """Raises Refused unless whoever asks may write to the repository of that name."""
         token = self.token()
         if token is None:
             raise Refused(401)
-        if not self.server.tokens[token]:
+        if not self.server.tokens[token] or not name.startswith(f"{OWNER}/"):
             raise Refused(403)
 
     def repository(self, name: str) -> Repository:
@@ -272,7 +282,7 @@ def _create(asks: _Handler, body: bytes) -> _Answer:
 
 
 def _preupload(asks: _Handler, body: bytes, name: str, revision: str) -> _Answer:
-    asks.writer()
+    asks.writer(name)
     files = asks.commit(name, revision).files
 
     def plan(path: str) -> dict[str, Any]:
@@ -284,7 +294,7 @@ def _preupload(asks: _Handler, body: bytes, name: str, revision: str) -> _Answer
 
 
 def _lfs_batch(asks: _Handler, body: bytes, name: str) -> _Answer:
-    asks.writer()
+    asks.writer(name)
     asks.repository(name)
 
     def plan(wanted: dict[str, Any]) -> dict[str, Any]:
@@ -305,11 +315,14 @@ def _lfs_put(asks: _Handler, body: bytes, oid: str) -> _Answer:
 
 
 def _commit(asks: _Handler, body: bytes, name: str, revision: str) -> _Answer:
-    asks.writer()
-    files = dict(asks.commit(name, revision).files)
+    asks.writer(name)
+    newest = asks.commit(name, revision)
+    files = dict(newest.files)
     for line in body.splitlines():
         told = json.loads(line)
         value = told["value"]
+        if told["key"] == "header" and value.get("parentCommit") not in (None, newest.sha):
+            raise Refused(412)
         if told["key"] == "file":
             files[value["path"]] = Stored(base64.b64decode(value["content"]), lfs=False)
         elif told["key"] == "lfsFile":
@@ -322,7 +335,7 @@ def _commit(asks: _Handler, body: bytes, name: str, revision: str) -> _Answer:
 
 
 def _variable(asks: _Handler, body: bytes, name: str) -> _Answer:
-    asks.writer()
+    asks.writer(name)
     told = json.loads(body)
     asks.repository(name).variables[told["key"]] = told["value"]
     return _json({})

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cxr import model_folder, radiograph
 
+TABLE = "examples.csv"  # file, labels, source
 PROJECT = Path(__file__).parents[2] / "examples"
 
 
@@ -26,11 +27,12 @@ class ExampleFilm:
 
 def find(folder: Path) -> list[ExampleFilm]:
     """The example films of a model folder and of the project, as their examples.csv list them."""
-    return _read(folder / model_folder.EXAMPLES) + _read(PROJECT)
+    return read(folder / model_folder.EXAMPLES) + read(PROJECT)
 
 
-def _read(folder: Path) -> list[ExampleFilm]:
-    table = folder / "examples.csv"
+def read(folder: Path) -> list[ExampleFilm]:
+    """The films of one folder of examples, as its table lists them; none where it has no table."""
+    table = folder / TABLE
     if not table.is_file():
         return []
     with table.open(encoding="utf-8-sig", errors="replace", newline="") as file:

@@ -129,7 +129,7 @@ def _write_fastai(net: EvidenceNet, size: int, folder: Path) -> None:
         learn = Learner(dls, net, loss_func=BCEWithLogitsLossFlat(), path=Path("."))
         with atomic.replacing(folder / model_folder.FASTAI) as part:
             learn.export(part.absolute())
-    atomic.write_text(folder / "pyproject.toml", _pyproject())
+    atomic.write_text(folder / model_folder.PYPROJECT, _pyproject())
 
 
 def _no_labels(_path: Path) -> np.ndarray:

@@ -23,9 +23,6 @@ if TYPE_CHECKING:  # evaluating needs neither fastai nor its seconds of import
     import pandas as pd
     from fastai.data.core import DataLoaders
 
-# Shows films: for run folders, not for a repository.
-BATCH = "batch.png"
-
 _DPI = 110
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#222222")  # five to a panel
 _BLUE, _ORANGE, _INK, _FAINT = "#0072b2", "#d55e00", "#333333", "#9a9a9a"

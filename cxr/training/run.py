@@ -256,7 +256,7 @@ def _fit(
         net.start_from(prevalence(films.targets[train]))
     dls = learner.make_dls(films, train, valid, learner.batch_size(), settings.recipe)
     if distributed.is_main():
-        figures.batch(dls, drawn / figures.BATCH)
+        figures.batch(dls, drawn / model_folder.BATCH)
     else:  # else all processes would draw the same augmentation
         learner.seed_everything(settings.seed + distributed.rank())
     box_weight = 0.0 if settings.recipe == ARTICLE else BOX_WEIGHT

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from cxr.hub import HubName
+
 DEFAULT, ARTICLE = "default", "article"
 # What a recipe takes where the user names nothing else. The article's is the 2021 article's way:
 # films split one by one, fastai's own augmentation, one threshold from the accuracy plot.
@@ -21,7 +23,8 @@ class Settings:
     image_size: pixels. lr: of the head; None means by the learning-rate finder. split: one of
     splits.KINDS, or the path of a splits.csv. recipe: one of RECIPES. thresholds: the rule that
     chooses them, as thresholds.parse_rule reads it. boxes: BBox_List_2017.csv. start: model folders
-    whose averaged weights the training starts from; none for ImageNet's.
+    whose averaged weights the training starts from; none for ImageNet's. push_to_hub: where the
+    finished folder is published; private: there as a new repository that only its owner can see.
     """
 
     data: Path
@@ -37,3 +40,5 @@ class Settings:
     boxes: Path | None = None
     start: tuple[Path, ...] = ()
     seed: int = 42
+    push_to_hub: HubName | None = None
+    private: bool = False

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from cxr import model_folder
 from cxr.serving import screening
-from cxr.training import figures
 
 FILES = (
     model_folder.ONNX,
@@ -36,7 +35,7 @@ def take_over(run: Path, starter: Path) -> None:
     for name in FILES:
         shutil.copyfile(run / name, fresh / name)
     for figure in sorted((run / model_folder.FIGURES).glob("*.png")):
-        if figure.name != figures.BATCH:
+        if figure.name != model_folder.BATCH:
             shutil.copyfile(figure, fresh / model_folder.FIGURES / figure.name)
     model_folder.write_config(fresh, config)
     shutil.rmtree(starter, ignore_errors=True)
