@@ -4,10 +4,13 @@
     python train.py --data sample/ --boxes BBox_List_2017.csv --output runs/sample
     python train.py --data nih/ --split official --arch densenet121 --image-size 384
     python train.py --data sample.zip --push-to-hub OWNER/NAME --private
+    python train.py --data kaggle:nih-chest-xrays/sample
+    accelerate launch train.py --data nih/
 
---data is the Kaggle sample, the full release, or a zip of either. A run decodes every film once
-into a cache (in $CXR_CACHE, else ~/.cache/cxr), fine-tunes, exports, measures the exported file on
-the test patients, and leaves the model folder in --output.
+--data is the Kaggle sample, the full release, a zip of either, or its name on Kaggle. A run decodes
+every film once into a cache (in $CXR_CACHE, else ~/.cache/cxr), fine-tunes, exports, measures the
+exported file on the test patients, and leaves the model folder in --output. docs/training.md tells
+how to train elsewhere, and on several GPUs.
 
 Exit status: 0 when all was done, 1 when the training stopped, 2 for wrong usage, 3 when the model
 folder is complete but the push to the Hub failed; the command that sends it again is printed.
@@ -35,14 +38,14 @@ _DEFAULTS = {
 def main(arguments: list[str] | None = None) -> int:
     """Runs one training; returns the exit status."""
     settings = _settings(arguments)
-    pushed = settings.push_to_hub
-    if pushed and (warning := publish.warning(pushed)):
-        print(f"Warning: {warning}", file=sys.stderr)
     # torch.jit.script is deprecated in torch and used by fastai: nothing that a user can mend.
     warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
     # Only here: the processes that decode films import this file too, and need no torch.
-    from cxr.training import run
+    from cxr.training import distributed, run
 
+    pushed = settings.push_to_hub if distributed.is_main() else None
+    if pushed and (warning := publish.warning(pushed)):
+        print(f"Warning: {warning}", file=sys.stderr)
     try:
         run.train(settings)
         if pushed and not publish.send(settings.output, pushed, settings.private):
@@ -61,7 +64,13 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--data", type=Path, required=True, metavar="DIR_OR_ZIP", help="films and label table")
+    add(
+        "--data",
+        type=Path,
+        required=True,
+        metavar="DIR_OR_ZIP",
+        help="films and label table; or kaggle:OWNER/NAME",
+    )
     add("--output", type=Path, metavar="DIR", help="model folder (default: runs/DATE-TIME)")
     add(
         "--arch",

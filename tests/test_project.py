@@ -18,6 +18,7 @@ from served import app
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+REQUIREMENTS = sorted(path.name for path in ROOT.glob("requirements*.txt"))
 
 
 def requirements(name: str) -> dict[str, str]:
@@ -64,7 +65,7 @@ def test_space_header_names_the_pinned_gradio():
 
 def test_every_dependency_is_pinned():
     """Each direct dependency names one version."""
-    for name in ("requirements.txt", "requirements-train.txt", "requirements-dev.txt"):
+    for name in REQUIREMENTS:
         assert all(requirements(name).values()), name
 
 
@@ -73,7 +74,7 @@ def test_installed_versions_are_the_pinned_ones():
     from importlib.metadata import version
 
     pinned = {}
-    for name in ("requirements.txt", "requirements-train.txt", "requirements-dev.txt"):
+    for name in REQUIREMENTS:
         pinned |= requirements(name)
     assert {package: version(package) for package in pinned} == pinned
 

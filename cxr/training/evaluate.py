@@ -9,7 +9,7 @@ import pandas as pd
 from cxr import model_folder
 from cxr.serving.model_source import Model
 from cxr.serving.predictor import Predictor
-from cxr.training import boxes, nih, splits
+from cxr.training import boxes, kaggle, nih, splits
 from cxr.training.evaluation import answers, measuring
 from cxr.training.nih import DataError, NihData
 from cxr_labels import LabelError
@@ -20,6 +20,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Measures the model on the films at `source` and writes all of it into `output`.
 
+    source: folder, zip, or kaggle:OWNER/NAME.
+
     Films of patients that the model's splits.csv calls train or valid are left out, unless they
     are asked for. Films whose labels cannot be used are left out too. Boxes are read from a
     BBox_List_2017.csv beside the films.
@@ -28,7 +30,7 @@ def evaluate(
     """
     _check_output(output)
     predictor = Predictor(model)
-    data = nih.load(source, skip_unusable=True)
+    data = nih.load(kaggle.locate(source), skip_unusable=True)
     for sentence in data.report.sentences():
         print(f"Note: {sentence}")
     seen = _seen(predictor.folder)

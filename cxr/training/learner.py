@@ -23,6 +23,7 @@ from fastai.torch_core import TensorMultiCategory, set_seed
 from fastai.vision.augment import RandTransform, aug_transforms
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from cxr.training import distributed
 from cxr.training.augment import AugmentFilms, MixFilms, TensorBoxMap, TensorFilm
 from cxr.training.boxes import GRID
 from cxr.training.evaluation.metrics import mean_auroc
@@ -161,31 +162,35 @@ class WeightAverage(Callback):
             decay = min(self.decay, (1 + int(steps)) / (10 + int(steps)))
             get_ema_multi_avg_fn(decay)(average, current, steps)
 
-        self.average = AveragedModel(self.model, multi_avg_fn=update, use_buffers=True)
+        self.net = distributed.bare(self.model)
+        self.average = AveragedModel(self.net, multi_avg_fn=update, use_buffers=True)
 
     def after_step(self):
-        self.average.update_parameters(self.model)
+        self.average.update_parameters(self.net)
 
     def before_validate(self):
-        self.own = {name: value.clone() for name, value in self.model.state_dict().items()}
-        self.model.load_state_dict(self.average.module.state_dict())
+        self.own = {name: value.clone() for name, value in self.net.state_dict().items()}
+        self.net.load_state_dict(self.average.module.state_dict())
 
     def after_validate(self):
-        self.model.load_state_dict(self.own)
+        self.net.load_state_dict(self.own)
 
     def after_fit(self):
-        self.model.load_state_dict(self.average.module.state_dict())
+        self.net.load_state_dict(self.average.module.state_dict())
 
 
 class MeanAuroc(Metric):
-    """Mean AUROC of the labels that have films with and without them, over the whole set."""
+    """Mean AUROC of the labels that have films with and without them, over the whole set.
+
+    Of several processes, each gathers the answers of all, without the films that filled up.
+    """
 
     def reset(self):
         self.logits, self.targets = [], []
 
     def accumulate(self, learn):
-        self.logits.append(learn.pred.detach().float().cpu())
-        self.targets.append(learn.yb[0].detach().cpu())
+        self.logits.append(learn.to_detach(learn.pred.float()))
+        self.targets.append(learn.to_detach(learn.yb[0]))
 
     @property
     def value(self):

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from fastai.learner import Learner
 
 from cxr import atomic, machine, model_folder
 from cxr.prevalence import TRAINING
@@ -16,10 +17,12 @@ from cxr.radiograph import Radiograph
 from cxr.serving.predictor import Predictor
 from cxr.training import (
     boxes,
+    distributed,
     examples,
     export,
     figures,
     fit_screening,
+    kaggle,
     learner,
     model_card,
     nih,
@@ -45,29 +48,31 @@ FINDER_STEPS = 50
 _PARITY_FILMS = 16  # real films on which ONNX and PyTorch must agree
 
 
-def train(settings: Settings) -> dict[str, Any]:
+def train(settings: Settings) -> dict[str, Any] | None:
     """Trains, exports and measures; writes the model folder and returns its metrics.
 
-    Raises nih.DataError, cxr_labels.LabelError or ValueError with one sentence when the data or
-    the settings do not do, export.ExportError when the exported file is not the trained network.
+    Of several processes (cxr.training.distributed) all train, and the main one does the rest; the
+    others return None. Raises nih.DataError, cxr_labels.LabelError or ValueError with one sentence
+    when the data or the settings do not do, export.ExportError when the exported file is not the
+    trained network.
     """
     start = time.monotonic()
     folder = settings.output
-    _check_output(folder)
-    learner.seed_everything(settings.seed)
-    net = _make_net(settings)  # first: a wrong name should not cost a decoding
-    data, films, split = _load(settings)
-    _check_start(settings.start, data, split)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / model_folder.CONFIG).unlink(missing_ok=True)  # an older run's: half of each is none
-    splits.write(folder / model_folder.SPLITS, data, split)
-    _say_split(data, split)
-    films, box_sentence = _choose_boxes(settings, films, split)
-
-    train_rows, valid_rows, test_rows = (np.flatnonzero(split == name) for name in splits.NAMES)
-    schedule = _schedule(settings)
-    if settings.epochs or settings.freeze_epochs:
-        schedule |= _fit(settings, net, films, train_rows, valid_rows)
+    with distributed.joined():
+        distributed.from_main(lambda: _check_output(folder))
+        learner.seed_everything(settings.seed)
+        # First: a wrong name should not cost a decoding.
+        net = distributed.main_first(lambda: _make_net(settings))
+        place = distributed.from_main(lambda: kaggle.locate(settings.data))
+        data, films, split = distributed.main_first(lambda: _load(settings, place))
+        distributed.from_main(lambda: _open_folder(settings, data, split))
+        films, box_sentence = _choose_boxes(settings, films, split)
+        train_rows, valid_rows, test_rows = (np.flatnonzero(split == name) for name in splits.NAMES)
+        schedule = _schedule(settings)
+        if settings.epochs or settings.freeze_epochs:
+            schedule |= _fit(settings, net, films, train_rows, valid_rows)
+    if not distributed.is_main():
+        return None
 
     print("Exporting: ONNX, safetensors, fastai ...")
     export.export(net, settings.image_size, folder, films.cache.films(valid_rows[:_PARITY_FILMS]))
@@ -189,9 +194,9 @@ def _check_output(folder: Path) -> None:
         )
 
 
-def _load(settings: Settings) -> tuple[nih.NihData, Films, np.ndarray]:
-    """The usable films, decoded, and their split; prints what was wrong with the others."""
-    data = nih.load(settings.data)
+def _load(settings: Settings, place: Path) -> tuple[nih.NihData, Films, np.ndarray]:
+    """The usable films in a folder or zip, decoded, and their split; prints what was left out."""
+    data = nih.load(place)
     found = boxes.read(settings.boxes) if settings.boxes else boxes.Boxes()
     splits.make(data, settings.split, settings.seed)  # what is wrong with it shows before decoding
     cache = pixels.build(data.source, list(data.table.image), settings.image_size)
@@ -200,6 +205,16 @@ def _load(settings: Settings) -> tuple[nih.NihData, Films, np.ndarray]:
         print(f"Note: {sentence}")
     split = splits.make(data, settings.split, settings.seed)
     return data, Films(cache, data.targets, list(data.table.image), found), split
+
+
+def _open_folder(settings: Settings, data: nih.NihData, split: np.ndarray) -> None:
+    """Makes the model folder with its splits.csv, and says who is in which set."""
+    _check_start(settings.start, data, split)
+    folder = settings.output
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / model_folder.CONFIG).unlink(missing_ok=True)  # an older run's: half of each is none
+    splits.write(folder / model_folder.SPLITS, data, split)
+    _say_split(data, split)
 
 
 def _say_split(data: nih.NihData, split: np.ndarray) -> None:
@@ -244,23 +259,33 @@ def _fit(
         net.start_from(prevalence(films.targets[train]))
     machine.keep_freed_memory()
     dls = learner.make_dls(films, train, valid, learner.batch_size(), settings.recipe)
-    figures.batch(dls, drawn / model_folder.BATCH)
+    if distributed.is_main():
+        figures.batch(dls, drawn / model_folder.BATCH)
+    else:  # else all processes would draw the same augmentation
+        learner.seed_everything(settings.seed + distributed.rank())
     box_weight = 0.0 if settings.recipe == ARTICLE else BOX_WEIGHT
-    learn = learner.make_learner(dls, net, box_weight, settings.output)
-    rate = settings.lr
-    if rate is None:
-        rate, tried = learner.find_rate(learn, FINDER_STEPS)
-        figures.learning_rate(tried, rate, drawn / "learning_rate.png")
-        print(f"Learning rate: {rate:.1e}")
-    start = time.monotonic()
-    history = learner.fit(learn, settings.epochs, settings.freeze_epochs, rate)
-    seconds = time.monotonic() - start
-    figures.history(history, drawn / "history.png")
+    with distributed.own_folder(settings.output) as folder:
+        learn = learner.make_learner(dls, net, box_weight, folder)
+        rate = settings.lr or distributed.from_main(lambda: _find_rate(learn, drawn))
+        start = time.monotonic()
+        with distributed.shared(learn):
+            history = learner.fit(learn, settings.epochs, settings.freeze_epochs, rate)
+        seconds = time.monotonic() - start
+    if distributed.is_main():
+        figures.history(history, drawn / "history.png")
     return {
         "learning_rate": rate,
         "device": str(dls.device),
+        "processes": distributed.processes(),
         "films_per_second": round(len(history) * len(train) / seconds, 1),
     }
+
+
+def _find_rate(learn: Learner, drawn: Path) -> float:
+    rate, tried = learner.find_rate(learn, FINDER_STEPS)
+    figures.learning_rate(tried, rate, drawn / "learning_rate.png")
+    print(f"Learning rate: {rate:.1e}")
+    return rate
 
 
 def _first_config(

@@ -19,12 +19,12 @@ DEFAULT_ARCHITECTURE = "tf_efficientnet_lite0"
 class Settings:
     """train.py's options of the same names.
 
-    data: folder or zip. output: the model folder to write. arch: timm body. image_size: pixels.
-    lr: of the head; None means by the learning-rate finder. split: one of splits.KINDS, or the
-    path of a splits.csv. recipe: one of RECIPES. thresholds: the rule that chooses them, as
-    thresholds.parse_rule reads it. boxes: BBox_List_2017.csv. start: model folders whose averaged
-    weights the training starts from; none for ImageNet's. push_to_hub: where the finished folder is
-    published; private: there as a new repository that only its owner can see.
+    data: folder, zip, or kaggle:OWNER/NAME. output: the model folder to write. arch: timm body.
+    image_size: pixels. lr: of the head; None means by the learning-rate finder. split: one of
+    splits.KINDS, or the path of a splits.csv. recipe: one of RECIPES. thresholds: the rule that
+    chooses them, as thresholds.parse_rule reads it. boxes: BBox_List_2017.csv. start: model folders
+    whose averaged weights the training starts from; none for ImageNet's. push_to_hub: where the
+    finished folder is published; private: there as a new repository that only its owner can see.
     """
 
     data: Path
