@@ -17,6 +17,10 @@ class HubError(RuntimeError):
     """What the Hub refused, or why it could not be reached: one sentence for a layman."""
 
 
+class HubAway(HubError):
+    """The Hub could not be asked at all: no network, switched off, or not able to answer."""
+
+
 @dataclass(frozen=True)
 class HubName:
     """A repository on the Hub, and the commit that pins it: 40 hex digits, None for its newest."""
@@ -54,15 +58,18 @@ def speaking_plainly(name: HubName) -> Iterator[None]:
     except errors.LocalTokenNotFoundError as error:
         raise HubError(NOT_SIGNED_IN) from error
     except errors.OfflineModeIsEnabled as error:
-        raise HubError("The Hub is switched off here by HF_HUB_OFFLINE; unset it.") from error
+        raise HubAway("The Hub is switched off here by HF_HUB_OFFLINE; unset it.") from error
     except errors.HfHubHTTPError as error:
-        raise HubError(_refusal(name, error)) from error
+        status = error.response.status_code
+        kind = HubAway if status == 429 or status >= 500 else HubError
+        raise kind(_refusal(name, error)) from error
     except errors.HFValidationError as error:
         raise HubError(f"{name.repository!r} is not a name that the Hub takes.") from error
     except (errors.LocalEntryNotFoundError, httpx2.HTTPError, ConnectionError) as error:
-        raise HubError("The Hub cannot be reached; check the network, then try again.") from error
+        raise HubAway(UNREACHABLE) from error
 
 
+UNREACHABLE = "The Hub cannot be reached; check the network, then try again."
 NOT_SIGNED_IN = (
     "You are not signed in to the Hub; run `hf auth login`, or set HF_TOKEN to a token that may "
     "write."
@@ -89,6 +96,11 @@ def _refusal(name: HubName, error) -> str:
         return (
             f"The Hub does not accept your token for {name.repository!r}; run `hf auth login` with "
             "a valid one."
+        )
+    if status == 402:
+        return (
+            f"The Hub wants to be paid for {name.repository!r}: a page on a CPU needs PRO or Team, "
+            "other hardware needs credit; docs/hosting.md says what is free."
         )
     if status == 403:
         return (

@@ -60,6 +60,7 @@ class Repository:
     gated: bool = False
     sdk: str | None = None
     hardware: str | None = None
+    secrets: dict[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     commits: list[Commit] = field(default_factory=lambda: [Commit(_EMPTY, {})])
 
@@ -95,6 +96,7 @@ class Hub(ThreadingHTTPServer):
         self.tokens = {TOKEN: True, GUEST: False}
         self.break_at: int | None = None
         self.break_after = False
+        self.paid = True  # whether OWNER has a plan with which Spaces may run on a CPU
         self.lock = threading.Lock()
         self.url = f"http://127.0.0.1:{self.server_port}"
 
@@ -260,6 +262,8 @@ def _create(asks: _Handler, body: bytes) -> _Answer:
     known = asks.server.repositories.get(name)
     if known is None and owner != OWNER:
         raise Refused(403)
+    if known is None and wish.get("sdk") in ("gradio", "docker"):
+        _pay(asks, wish.get("hardware") or "cpu-basic")
     if known is None:
         asks.server.repositories[name] = Repository(
             wish.get("type") or "model",
@@ -328,6 +332,32 @@ def _variable(asks: _Handler, body: bytes, name: str) -> _Answer:
     return _json({})
 
 
+def _variables(asks: _Handler, _: bytes, name: str) -> _Answer:
+    asks.writer()
+    return _json({key: {"value": value} for key, value in asks.repository(name).variables.items()})
+
+
+def _secret(asks: _Handler, body: bytes, name: str) -> _Answer:
+    asks.writer()
+    told = json.loads(body)
+    asks.repository(name).secrets[told["key"]] = told["value"]
+    return _json({})
+
+
+def _hardware(asks: _Handler, body: bytes, name: str) -> _Answer:
+    asks.writer()
+    wanted = json.loads(body)["flavor"]
+    _pay(asks, wanted)
+    asks.repository(name).hardware = wanted
+    return _json({"stage": "RUNNING", "hardware": {"current": None, "requested": wanted}})
+
+
+def _pay(asks: _Handler, hardware: str) -> None:
+    """Raises Refused where only a plan helps: ZeroGPU is free, and nothing else is."""
+    if hardware != "zero-a10g" and not asks.server.paid:
+        raise Refused(402)
+
+
 def _info(asks: _Handler, _: bytes, name: str, revision: str | None = None) -> _Answer:
     commit, repository = asks.commit(name, revision or "main"), asks.repository(name)
     listed = [{"rfilename": path} for path in commit.files]
@@ -365,6 +395,9 @@ _ROUTES: list[tuple[tuple[str, ...], str, Callable[..., _Answer]]] = [
     (("PUT",), r"/lfs/(?P<oid>\w{64})", _lfs_put),
     (("POST",), rf"{_API}/commit/(?P<revision>.+)", _commit),
     (("POST",), rf"{_API}/variables", _variable),
+    (("GET",), rf"{_API}/variables", _variables),
+    (("POST",), rf"{_API}/secrets", _secret),
+    (("POST",), rf"{_API}/hardware", _hardware),
     (("GET",), rf"{_API}/tree/(?P<revision>[^/]+)/?.*", _tree),
     (("GET",), rf"{_API}(?:/revision/(?P<revision>.+))?", _info),
     (
