@@ -11,7 +11,7 @@ import os
 import sys
 
 from cxr.model_folder import ModelFolderError
-from cxr.serving import interface, model_source
+from cxr.serving import interface, model_source, zero_gpu
 from cxr.serving.predictor import Predictor
 
 
@@ -38,6 +38,7 @@ try:
     demo = interface.build(Predictor(model_source.find(options.model)))
 except ModelFolderError as error:
     sys.exit(str(error))
+zero_gpu.declare()
 
 if __name__ == "__main__":
     demo.launch(server_name=options.host, server_port=options.port, **interface.LAUNCH)

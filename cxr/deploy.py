@@ -13,7 +13,7 @@ from pathlib import Path
 from cxr import hub, model_folder, space
 from cxr.hub import HubAway, HubError, HubName
 from cxr.model_folder import ModelFolderError
-from cxr.space import ServedModel, SpaceError
+from cxr.space import ServedModel, Space, SpaceError
 
 # What of a Space is the Hub's own, and stays.
 _OF_THE_HUB = {".gitattributes"}
@@ -22,15 +22,18 @@ _OF_EVERY_MODEL = (model_folder.CONFIG, model_folder.ONNX)
 
 @dataclass(frozen=True)
 class Deployed:
-    """A Space that was deployed: its address, its commit, and the model that it serves."""
+    """A Space as it was deployed, and the commit of its files."""
 
-    address: str
+    space: Space
     commit: str
-    model: ServedModel
 
     def __str__(self) -> str:
-        lines = [f"Space:  {self.address}", f"Commit: {self.commit}", f"Model:  {self.model.name}"]
-        return "\n".join([*lines, *_remarks(self.model)])
+        lines = [
+            f"Space:  {self.space.address}",
+            f"Commit: {self.commit}",
+            f"Model:  {self.space.value}",
+        ]
+        return "\n".join([*lines, *_remarks(self.space.model)])
 
 
 def hardware_names() -> list[str]:
@@ -78,15 +81,16 @@ def rehearse(
             raise
         served = ServedModel(model, _OF_EVERY_MODEL)
         unasked = [
-            "The Hub could not be asked: the model was not looked at, nor which files to preload."
+            "The Hub could not be asked: the model was not looked at, nor what it is made of."
         ]
-    files = _contents(name, served)
+    planned = Space(name, served, _api().endpoint, hardware)
+    files = space.contents(planned)
     lines = [
-        f"Space:    {name.repository}{' (private)' if private else ''}",
+        f"Space:    {planned.address}{' (private)' if private else ''}",
         f"Hardware: {hardware or 'as it is'}",
-        f"Variable: {space.VARIABLE}={served.name}",
+        f"Variable: {space.VARIABLE}={planned.value}",
         "",
-        space.header(name, served, _endpoint()),
+        space.header(planned),
         "",
         *(f"{len(content):>9,}  {path}" for path, content in files.items()),
         f"{space.weight(files):>9,}  bytes in {len(files)} files. Nothing was sent.",
@@ -103,56 +107,55 @@ def deploy(
     hardware: one of `hardware_names`; None leaves it as it is.
     Raises HubError, SpaceError.
     """
-    from huggingface_hub import HfApi, get_token
+    from huggingface_hub import get_token
 
     if get_token() is None:
         raise HubError(hub.NOT_SIGNED_IN)
-    files = _contents(name, model)
-    api = HfApi()
+    api = _api()
     with hub.speaking_plainly(name):
         there = _find(api, name)
+        wanted = Space(name, model, api.endpoint, hardware or _hardware_of(there))
+        files = space.contents(wanted)
         if there is None:
-            _make(api, name, model, private, hardware)
+            _make(api, wanted, private)
         elif private and not there.private:
             raise SpaceError(
                 f"{name.repository!r} is public already; make it private in its settings on the "
                 "Hub, then deploy again."
             )
         else:
-            _set(api, name, model, hardware)
+            _set(api, wanted, anew=hardware is not None)
         known = {file.rfilename for file in there.siblings or ()} if there else set()
-        commit = _send(api, name, model, files, known - files.keys() - _OF_THE_HUB)
-    return Deployed(f"{api.endpoint}/spaces/{name.repository}", commit, model)
+        return Deployed(wanted, _send(api, wanted, files, known - files.keys() - _OF_THE_HUB))
 
 
-def _make(api, name: HubName, model: ServedModel, private: bool, hardware: str | None) -> None:
+def _make(api, wanted: Space, private: bool) -> None:
     """An empty Space, which has its model before it has any code."""
     api.create_repo(
-        name.repository,
+        wanted.name.repository,
         repo_type="space",
         space_sdk="gradio",
         private=private or None,  # None: as its owner has it
-        space_hardware=hardware,
-        space_variables=[{"key": space.VARIABLE, "value": str(model.name)}],
+        space_hardware=wanted.hardware,
+        space_variables=[{"key": space.VARIABLE, "value": wanted.value}],
     )
 
 
-def _set(api, name: HubName, model: ServedModel, hardware: str | None) -> None:
-    """Hardware and model of a Space that is there, before its code changes.
+def _set(api, wanted: Space, anew: bool) -> None:
+    """The model, and `anew` the hardware, of a Space that is there, before its code changes.
 
     Hardware first: it costs money, so there the Hub may refuse, and nothing has changed yet. The
     model before the code: the new code is checked with the new model, and may not know the old one.
     """
-    if hardware is not None:
-        api.request_space_hardware(name.repository, hardware)
-    variable = api.get_space_variables(name.repository).get(space.VARIABLE)
-    if variable is None or variable.value != str(model.name):  # setting it restarts the Space
-        api.add_space_variable(name.repository, space.VARIABLE, str(model.name))
+    repository = wanted.name.repository
+    if anew:
+        api.request_space_hardware(repository, wanted.hardware)
+    variable = api.get_space_variables(repository).get(space.VARIABLE)
+    if variable is None or variable.value != wanted.value:  # setting it restarts the Space
+        api.add_space_variable(repository, space.VARIABLE, wanted.value)
 
 
-def _send(
-    api, name: HubName, model: ServedModel, files: dict[str, bytes], gone: AbstractSet[str]
-) -> str:
+def _send(api, wanted: Space, files: dict[str, bytes], gone: AbstractSet[str]) -> str:
     """One commit with these files and without those that are gone; returns its 40 digits."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
     from huggingface_hub.errors import BadRequestError
@@ -161,9 +164,9 @@ def _send(
     deletes = [CommitOperationDelete(path) for path in sorted(gone)]
     try:
         return api.create_commit(
-            name.repository,
+            wanted.name.repository,
             [*adds, *deletes],
-            commit_message=f"Serve {model.name}",
+            commit_message=f"Serve {wanted.value}",
             repo_type="space",
         ).oid
     except ValueError as error:
@@ -183,8 +186,10 @@ def _find(api, name: HubName):
         return None
 
 
-def _contents(name: HubName, model: ServedModel) -> dict[str, bytes]:
-    return space.contents(name, model, _endpoint())
+def _hardware_of(there) -> str | None:
+    """What a Space runs on, or will as soon as the Hub has it."""
+    runtime = there.runtime if there else None
+    return (runtime.requested_hardware or runtime.hardware) if runtime else None
 
 
 def _remarks(model: ServedModel) -> list[str]:
@@ -197,7 +202,7 @@ def _remarks(model: ServedModel) -> list[str]:
     ]
 
 
-def _endpoint() -> str:
+def _api():
     from huggingface_hub import HfApi
 
-    return HfApi().endpoint
+    return HfApi()

@@ -14,6 +14,8 @@ MAX_BYTES = 10_000_000
 MAX_FILES = 200  # several times what a Space needs: more means that something strayed in
 
 VARIABLE = "CXR_MODEL"
+ZERO_GPU = "zero-a10g"  # the Hub's name for it, whatever its GPUs are
+_PYTHON_OF_ZERO_GPU = "3.12"  # it offers 3.10 and 3.12 only, and 3.10 is too old for this project
 THUMBNAIL = "thumbnail.jpg"
 CARD = "README.md"
 
@@ -32,7 +34,7 @@ class ServedModel:
     """The model that a Space serves.
 
     name: pinned to a commit.
-    files: what serving fetches of it.
+    files: what serving reads of it.
     public: whether anybody may read it; the Space needs a token of its own for others.
     """
 
@@ -40,13 +42,42 @@ class ServedModel:
     files: tuple[str, ...]
     public: bool = True
 
+    @property
+    def can_be_preloaded(self) -> bool:
+        """Whether the Space's build can fetch it.
 
-def contents(space: HubName, model: ServedModel, endpoint: str) -> dict[str, bytes]:
-    """The files of a Space, {path: content}, README first.
+        That a build sees the Space's token is not documented, and one that cannot fetch fails; and
+        the entry for it has no way to write a name with a space.
+        """
+        return self.public and not any(" " in file or "," in file for file in self.files)
 
-    endpoint: address of the Hub, for the links. Raises SpaceError.
+
+@dataclass(frozen=True)
+class Space:
+    """A Space of this project.
+
+    endpoint: address of its Hub, for links.
+    hardware: what it runs on, None when that is the Hub's choice.
     """
-    files = {CARD: card(space, model, endpoint).encode()}
+
+    name: HubName
+    model: ServedModel
+    endpoint: str
+    hardware: str | None = None
+
+    @property
+    def address(self) -> str:
+        return f"{self.endpoint}/spaces/{self.name.repository}"
+
+    @property
+    def value(self) -> str:
+        """What its variable says."""
+        return str(self.model.name)
+
+
+def contents(space: Space) -> dict[str, bytes]:
+    """The files of a Space, {path: content}, README first. Raises SpaceError."""
+    files = {CARD: card(space).encode()}
     files |= {path: _read(path) for path in _paths()}
     files[THUMBNAIL] = _read(f"docs/{THUMBNAIL}")
     if len(files) > MAX_FILES:
@@ -69,29 +100,30 @@ def weight(files: dict[str, bytes]) -> int:
     return sum(map(len, files.values()))
 
 
-def card(space: HubName, model: ServedModel, endpoint: str) -> str:
+def card(space: Space) -> str:
     """The Space's README: its header, and a short page about the demo."""
-    return f"---\n{header(space, model, endpoint)}\n---\n\n{_page(model, endpoint)}"
+    return f"---\n{header(space)}\n---\n\n{_page(space)}"
 
 
-def header(space: HubName, model: ServedModel, endpoint: str) -> str:
+def header(space: Space) -> str:
     """The YAML that configures the Space: that of the project's README, and the model."""
     from huggingface_hub import CardData, metadata_load
 
     _read(CARD)  # for the sentence when it is missing
     fields = metadata_load(ROOT / CARD) or {}
-    fields["thumbnail"] = f"{endpoint}/spaces/{space.repository}/resolve/main/{THUMBNAIL}"
-    fields["models"] = [model.name.repository]
-    # Whether a build sees the Space's token is not documented, and one that fails to fetch fails.
-    if model.public:
-        repository, commit = model.name.repository, model.name.revision
-        fields["preload_from_hub"] = [f"{repository} {','.join(model.files)} {commit}"]
+    if space.hardware == ZERO_GPU:
+        fields["python_version"] = _PYTHON_OF_ZERO_GPU
+    fields["thumbnail"] = f"{space.address}/resolve/main/{THUMBNAIL}"
+    fields["models"] = [space.model.name.repository]
+    if space.model.can_be_preloaded:
+        name, files = space.model.name, ",".join(space.model.files)
+        fields["preload_from_hub"] = [f"{name.repository} {files} {name.revision}"]
     return CardData(**fields).to_yaml()
 
 
-def _page(model: ServedModel, endpoint: str) -> str:
-    address = f"{endpoint}/{model.name.repository}"
-    commit = model.name.revision
+def _page(space: Space) -> str:
+    repository, commit = space.model.name.repository, space.model.name.revision
+    address = f"{space.endpoint}/{repository}"
     return f"""\
 # Findings on a chest film
 
@@ -102,7 +134,7 @@ shows where on the film the evidence lies.
 does not rule out disease. Choose only films that you may share: what you upload is sent to this
 Space.
 
-Model: [{model.name.repository}]({address}) at commit
+Model: [{repository}]({address}) at commit
 [`{commit}`]({address}/tree/{commit}), which the variable `{VARIABLE}` of this Space names. Its card
 says what it was trained on and how well it does.
 

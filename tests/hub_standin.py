@@ -362,6 +362,9 @@ def _info(asks: _Handler, _: bytes, name: str, revision: str | None = None) -> _
     commit, repository = asks.commit(name, revision or "main"), asks.repository(name)
     listed = [{"rfilename": path} for path in commit.files]
     facts = {"id": name, "modelId": name, "sha": commit.sha, "private": repository.private}
+    if repository.kind == "space":
+        runs_on = {"current": repository.hardware, "requested": repository.hardware}
+        facts["runtime"] = {"stage": "RUNNING", "hardware": runs_on}
     return _json({**facts, "tags": [], "siblings": listed})
 
 
