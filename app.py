@@ -2,6 +2,7 @@
 
     python app.py
     python app.py --model runs/mine --host 0.0.0.0 --port 7860
+    python app.py --model OWNER/NAME
 
 The model is --model, else $CXR_MODEL, else the embedded models/starter.
 """
@@ -10,6 +11,7 @@ import argparse
 import os
 import sys
 
+from cxr.hub import HubError
 from cxr.model_folder import ModelFolderError
 from cxr.serving import interface, model_source, zero_gpu
 from cxr.serving.predictor import Predictor
@@ -22,8 +24,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--model",
         default=os.environ.get("CXR_MODEL") or None,
-        metavar="FOLDER",
-        help="model folder (default: $CXR_MODEL, else the embedded starter)",
+        metavar="MODEL",
+        help="an existing folder, else OWNER/NAME[@REVISION] on the Hub, pinned by a full commit "
+        "(default: $CXR_MODEL, else the embedded starter)",
     )
     parser.add_argument("--host", default=None, metavar="H", help="address (default: 127.0.0.1)")
     parser.add_argument(
@@ -35,9 +38,12 @@ def _options() -> argparse.Namespace:
 
 options = _options()
 try:
-    demo = interface.build(Predictor(model_source.find(options.model)))
-except ModelFolderError as error:
+    model = model_source.find(options.model)
+    demo = interface.build(Predictor(model))
+except (ModelFolderError, HubError) as error:
     sys.exit(str(error))
+if model.note:
+    print(model.note, file=sys.stderr)
 zero_gpu.declare()
 
 if __name__ == "__main__":

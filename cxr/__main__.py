@@ -4,6 +4,7 @@
     python -m cxr predict models/starter film.png --json
     python -m cxr predict models/starter folder/ --csv --output answers.csv
     python -m cxr predict models/starter film.png --prevalence Effusion=0.3
+    python -m cxr predict OWNER/NAME film.png
     python -m cxr evaluate models/starter nih/ --output report
     python -m cxr deploy OWNER/SPACE --model OWNER/NAME
 
@@ -32,6 +33,7 @@ from cxr.serving import analysis, model_source
 from cxr.serving.predictor import Predictor
 from cxr.space import SpaceError
 
+_MODEL = "a model folder, such as models/starter; else OWNER/NAME[@REVISION] on the Hub"
 _AT = {"nih": "NIH's prevalence", "training": "the training films' prevalence"}
 
 
@@ -48,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         return options.run(options)
-    except ModelFolderError as error:
+    except (ModelFolderError, HubError) as error:
         print(error, file=sys.stderr)
         return 2
     except BrokenPipeError:
@@ -65,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def predict(options: argparse.Namespace) -> int:
     """Answers for films one by one, so that results come as they are made."""
-    predictor = Predictor(model_source.find(options.model))
+    predictor = Predictor(_find(options.model))
     status = 0
     with _output(options.output) as out:
         write = _writer(out, options.form)
@@ -98,7 +100,7 @@ def evaluate(options: argparse.Namespace) -> int:
         return 2
     try:
         metrics = evaluation.evaluate(
-            model_source.find(options.model),
+            _find(options.model),
             Path(options.data),
             Path(options.output),
             options.include_training,
@@ -134,6 +136,14 @@ def deploy(options: argparse.Namespace) -> int:
     return 0
 
 
+def _find(name: str) -> model_source.Model:
+    """The model that was named; what is to be known of where it comes from goes to stderr."""
+    model = model_source.find(name)
+    if model.note:
+        print(f"Note: {model.note}", file=sys.stderr)
+    return model
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m cxr",
@@ -151,7 +161,7 @@ def _add_predict(commands) -> None:
     command = commands.add_parser(
         "predict", help="findings on films, most likely first", description=predict.__doc__
     )
-    command.add_argument("model", metavar="MODEL", help="a model folder, such as models/starter")
+    command.add_argument("model", metavar="MODEL", help=_MODEL)
     command.add_argument(
         "films",
         metavar="FILE_OR_DIR",
@@ -183,7 +193,7 @@ def _add_evaluate(commands) -> None:
         help="measure a model on labelled films: figures, intervals, a report",
         description=evaluate.__doc__,
     )
-    command.add_argument("model", metavar="MODEL", help="a model folder, such as models/starter")
+    command.add_argument("model", metavar="MODEL", help=_MODEL)
     command.add_argument(
         "data",
         metavar="DATA",

@@ -13,6 +13,7 @@ from pathlib import Path
 from cxr import hub, model_folder, space
 from cxr.hub import HubAway, HubError, HubName
 from cxr.model_folder import ModelFolderError
+from cxr.serving import model_source
 from cxr.space import ServedModel, Space, SpaceError
 
 # What of a Space is the Hub's own, and stays.
@@ -54,15 +55,16 @@ def look_up(model: HubName) -> ServedModel:
     with hub.speaking_plainly(model):
         info = HfApi().model_info(model.repository, revision=model.revision)
         pinned = HubName(model.repository, info.sha)
-        there = {file.rfilename for file in info.siblings or ()}
+        names = sorted(file.rfilename for file in info.siblings or ())
         path = hf_hub_download(model.repository, model_folder.CONFIG, revision=info.sha)
     config = model_folder.read_config(Path(path), str(pinned))
     needed = [model_folder.CONFIG, model_folder.ONNX]
     needed += [config.screening["file"]] if config.screening else []
+    read = tuple(name for name in names if model_source.is_wanted(name))
     for file in needed:
-        if file not in there:
+        if file not in read:
             raise ModelFolderError(f"The model folder {str(pinned)!r} has no {file}.")
-    return ServedModel(pinned, tuple(needed), public=not (info.private or info.gated))
+    return ServedModel(pinned, read, public=not (info.private or info.gated))
 
 
 def rehearse(

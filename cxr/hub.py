@@ -63,13 +63,21 @@ def speaking_plainly(name: HubName) -> Iterator[None]:
         status = error.response.status_code
         kind = HubAway if status == 429 or status >= 500 else HubError
         raise kind(_refusal(name, error)) from error
+    except errors.FileMetadataError as error:
+        raise HubAway(NOT_THE_HUB) from error
     except errors.HFValidationError as error:
         raise HubError(f"{name.repository!r} is not a name that the Hub takes.") from error
-    except (errors.LocalEntryNotFoundError, httpx2.HTTPError, ConnectionError) as error:
+    except (
+        errors.LocalEntryNotFoundError,
+        httpx2.HTTPError,
+        httpx2.InvalidURL,
+        ConnectionError,
+    ) as error:
         raise HubAway(UNREACHABLE) from error
 
 
 UNREACHABLE = "The Hub cannot be reached; check the network, then try again."
+NOT_THE_HUB = "Something else answers in the Hub's place; check the network, and HF_ENDPOINT."
 NOT_SIGNED_IN = (
     "You are not signed in to the Hub; run `hf auth login`, or set HF_TOKEN to a token that may "
     "write."
@@ -92,6 +100,14 @@ def _refusal(name: HubName, error) -> str:
             return f"{str(name)!r} is no model folder of this project: it lacks a file of one."
         case errors.RepositoryNotFoundError() if status == 404:
             return f"The Hub has no {name.repository!r}, or your token may not see it."
+        case errors.RepositoryNotFoundError() if not error.response.request.headers.get(
+            "Authorization"
+        ):
+            # Who is not signed in is not told whether it is there.
+            return (
+                f"The Hub has no {name.repository!r}, or shows it only to some; if it is private, "
+                "run `hf auth login`, or set HF_TOKEN to a token that may read it."
+            )
     if status == 401:
         return (
             f"The Hub does not accept your token for {name.repository!r}; run `hf auth login` with "
@@ -102,6 +118,8 @@ def _refusal(name: HubName, error) -> str:
             f"The Hub wants to be paid for {name.repository!r}: a page on a CPU needs PRO or Team, "
             "other hardware needs credit; docs/hosting.md says what is free."
         )
+    if status == 403 and error.response.request.method in ("GET", "HEAD"):
+        return f"Your token has no right to read {name.repository!r}; make one that has."
     if status == 403:
         return (
             f"Your token has no right to write to {name.repository!r}; make one that has, or name "

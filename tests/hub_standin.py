@@ -72,11 +72,11 @@ class Repository:
 
 
 class Refused(Exception):
-    """An answer that is no success: its status and the Hub's word for it."""
+    """An answer that is no success: its status, the Hub's word for it, and its sentence."""
 
-    def __init__(self, status: int, code: str = ""):
+    def __init__(self, status: int, code: str = "", message: str = ""):
         super().__init__(code)
-        self.status, self.code = status, code
+        self.status, self.code, self.message = status, code, message
 
 
 class Hub(ThreadingHTTPServer):
@@ -165,7 +165,8 @@ class _Handler(BaseHTTPRequestHandler):
                 answer = self._route(path, body)
             except Refused as refused:
                 error = {"error": refused.code or str(refused.status)}
-                headers = {"X-Error-Code": refused.code} if refused.code else {}
+                told = {"X-Error-Code": refused.code, "X-Error-Message": refused.message}
+                headers = {name: value for name, value in told.items() if value}
                 answer = _Answer(json.dumps(error).encode(), refused.status, headers)
         if broken:
             self.close_connection = True
@@ -203,7 +204,8 @@ class _Handler(BaseHTTPRequestHandler):
         """The token that came along. Raises Refused when it is unknown."""
         token = (self.headers.get("Authorization") or "").removeprefix("Bearer ") or None
         if token is not None and token not in self.server.tokens:
-            raise Refused(401)
+            # In these words: the client tells a wrong token from a hidden repository by them.
+            raise Refused(401, message="Invalid credentials in Authorization header")
         return token
 
     def writer(self) -> None:
@@ -360,7 +362,11 @@ def _pay(asks: _Handler, hardware: str) -> None:
 
 def _info(asks: _Handler, _: bytes, name: str, revision: str | None = None) -> _Answer:
     commit, repository = asks.commit(name, revision or "main"), asks.repository(name)
-    listed = [{"rfilename": path} for path in commit.files]
+    sizes = "blobs=" in urlsplit(asks.path).query
+    listed = [
+        {"rfilename": path, **({"size": len(file.content), "blobId": file.oid} if sizes else {})}
+        for path, file in commit.files.items()
+    ]
     facts = {"id": name, "modelId": name, "sha": commit.sha, "private": repository.private}
     if repository.kind == "space":
         runs_on = {"current": repository.hardware, "requested": repository.hardware}

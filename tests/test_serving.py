@@ -14,7 +14,7 @@ import pytest
 from cxr import model_folder, probability, radiograph
 from cxr.box_rule import BoxRule
 from cxr.model_folder import ModelFolderError
-from cxr.serving import examples, heatmap, model_source
+from cxr.serving import examples, heatmap
 from cxr.serving.predictor import Predictor
 from cxr.serving.screening import NOT_A_CHEST_FILM, Screening
 from cxr_labels import FINDINGS, LABELS, NIH_PREVALENCE, NO_FINDING
@@ -213,13 +213,6 @@ def test_onnx_of_another_size_is_refused(folder):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"image_size": 64}))
     with pytest.raises(ModelFolderError, match="64x64"):
         Predictor(folder)
-
-
-def test_named_model_never_turns_into_the_starter():
-    """A model that cannot be had is an error, not the embedded starter."""
-    with pytest.raises(ModelFolderError, match="no model folder"):
-        model_source.find("nobody/nothing")
-    assert model_source.find(None) == STARTER
 
 
 def test_box_frames_a_planted_peak():

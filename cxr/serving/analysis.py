@@ -124,8 +124,8 @@ def _object(
 ) -> dict[str, Any]:
     return {
         "file": file,
-        "model": predictor.name,
-        "revision": None,
+        "model": predictor.model.name,
+        "revision": predictor.model.revision,
         "prevalence": cxr.prevalence.name(prevalence),
         "probabilities": probabilities,
         "flagged": flagged or [],

@@ -5,6 +5,7 @@ Three endpoints are public and keep their shapes: `/predict` (film -> label with
 the page itself does goes through private ones.
 """
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from cxr.prevalence import DEFAULT, NIH, TRAINING, Prevalence
 from cxr.serving import analysis, examples, heatmap
 from cxr.serving.analysis import Analysis
 from cxr.serving.examples import ExampleFilm
+from cxr.serving.model_source import Model
 from cxr.serving.predictor import Prediction, Predictor
 from cxr_labels import DISPLAY, FINDINGS, NO_FINDING
 
@@ -400,7 +402,7 @@ def _gallery(offered: list[ExampleFilm]) -> gr.Gallery | None:
 
 
 def _sources(offered: list[ExampleFilm]) -> str:
-    return "\n".join(f"- **{example.caption}**: {example.source}" for example in offered)
+    return "\n".join(f"- **{_plain(e.caption)}**: {_plain(e.source)}" for e in offered)
 
 
 def _thumbnail(path: Path) -> Image.Image:
@@ -423,9 +425,26 @@ def _introduction(predictor: Predictor) -> str:
     return (
         "# Findings on a chest film\n"
         "A model scores 14 findings on a frontal chest film and shows where on the film the "
-        f"evidence lies. Model: `{predictor.name}` ({config.architecture}, {config.image_size} px"
-        f"{_measured(config)})."
-    )
+        f"evidence lies. Model: {_named(predictor.model)} ({_plain(config.architecture)}, "
+        f"{config.image_size} px{_measured(config)}). {predictor.model.note}"
+    ).rstrip()
+
+
+def _named(model: Model) -> str:
+    """The model's name; of one on the Hub the commit too, short, with all of it in the link."""
+    if not model.revision:
+        return f"`{model.name}`"
+    return f'`{model.name}`, commit [`{model.revision[:7]}`]({model.address} "{model.revision}")'
+
+
+def _plain(text: str) -> str:
+    """A text of somebody's model folder as Markdown that shows it letter by letter.
+
+    Addresses stay links. Pictures, which a browser would fetch from elsewhere, do not.
+    """
+    parts = re.split(r"(https?://[\w./:%?=&#-]*[\w/])", " ".join(text.split()))
+    parts[::2] = [re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def _measured(config: Config) -> str:

@@ -11,6 +11,7 @@ from cxr import machine, model_folder, radiograph
 from cxr.model_folder import ModelFolderError
 from cxr.prevalence import DEFAULT, TRAINING, Prevalence
 from cxr.radiograph import Radiograph
+from cxr.serving.model_source import Model
 from cxr.serving.screening import Screening, Verdict
 from cxr_labels import LABELS, NO_FINDING
 
@@ -57,23 +58,20 @@ class Prediction:
 class Predictor:
     """Answers for films with the model of one folder."""
 
-    def __init__(self, folder: str | Path, config: model_folder.Config | None = None):
+    def __init__(self, model: str | Path | Model, config: model_folder.Config | None = None):
         """Raises ModelFolderError when the folder or its ONNX file does not fit.
 
+        model: a folder, or what `model_source.find` found.
         config: of a folder that is still being made and has no config.json yet.
         """
-        self.folder = Path(folder)
+        self.model = model if isinstance(model, Model) else Model.at(model)
+        self.folder = self.model.folder
         self.config = config or model_folder.load(self.folder)
         path = self.folder / model_folder.ONNX
         self._session, embedding_size = _open_session(path, self.config.image_size)
         self._screening: Screening | None = None
         if self.config.screening:
             self._screening = Screening.load(self.folder, self.config.screening, embedding_size)
-
-    @property
-    def name(self) -> str:
-        """What answers call the model: the last part of the folder's path."""
-        return self.folder.resolve().name
 
     def predict(
         self, films: Sequence[Radiograph], prevalence: Prevalence = DEFAULT

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from cxr import model_folder
+from cxr.serving.model_source import Model
 from cxr.serving.predictor import Predictor
 from cxr.training import boxes, nih, splits
 from cxr.training.evaluation import answers, measuring
@@ -15,7 +16,7 @@ from cxr_labels import LabelError
 
 
 def evaluate(
-    model: Path, source: Path, output: Path, include_training: bool = False
+    model: str | Path | Model, source: Path, output: Path, include_training: bool = False
 ) -> dict[str, Any]:
     """Measures the model on the films at `source` and writes all of it into `output`.
 
@@ -30,7 +31,7 @@ def evaluate(
     data = nih.load(source, skip_unusable=True)
     for sentence in data.report.sentences():
         print(f"Note: {sentence}")
-    seen = _seen(model)
+    seen = _seen(predictor.folder)
     used = data.table.patient.isin(seen.patient[seen.split != splits.TEST]).to_numpy()
     left_out = np.zeros(len(used), bool) if include_training else used
     if left_out.all():

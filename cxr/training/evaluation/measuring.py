@@ -122,7 +122,7 @@ def _measure(predictor: Predictor, asked: Asked, output: Path) -> dict[str, Any]
         metrics, test.targets, test.probabilities, output / model_folder.FIGURES
     )
     context = page.Context(
-        predictor.name, asked.name, f"{date.today():%Y-%m-%d}", metrics["literature"], drawn
+        str(predictor.model), asked.name, f"{date.today():%Y-%m-%d}", metrics["literature"], drawn
     )
     cases = _cases(predictor, asked, rows, test)
     atomic.write_text(output / model_folder.REPORT, page.render(metrics, cases, context))
