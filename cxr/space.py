@@ -3,6 +3,7 @@ names the model. No model: the Hub has it already.
 """
 
 import csv
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,7 +108,8 @@ def card(space: Space) -> str:
 
 def header(space: Space) -> str:
     """The YAML that configures the Space: that of the project's README, and the model."""
-    from huggingface_hub import CardData, metadata_load
+    from huggingface_hub import metadata_load
+    from huggingface_hub.utils import yaml_dump
 
     _read(CARD)  # for the sentence when it is missing
     fields = metadata_load(ROOT / CARD) or {}
@@ -118,7 +120,7 @@ def header(space: Space) -> str:
     if space.model.can_be_preloaded:
         name, files = space.model.name, ",".join(space.model.files)
         fields["preload_from_hub"] = [f"{name.repository} {files} {name.revision}"]
-    return CardData(**fields).to_yaml()
+    return yaml_dump(fields, sort_keys=False, width=math.inf).strip()
 
 
 def _page(space: Space) -> str:

@@ -96,6 +96,7 @@ class Hub(ThreadingHTTPServer):
         self.tokens = {TOKEN: True, GUEST: False}
         self.break_at: int | None = None
         self.break_after = False
+        self.bad_card = ""  # what is wrong with every card, "" when nothing is
         self.paid = True  # whether OWNER has a plan with which Spaces may run on a CPU
         self.lock = threading.Lock()
         self.url = f"http://127.0.0.1:{self.server_port}"
@@ -252,8 +253,9 @@ def _who(asks: _Handler, _: bytes) -> _Answer:
     return _json({"type": "user", "name": OWNER, "orgs": [], "auth": {}})
 
 
-def _valid_card(_asks: _Handler, _: bytes) -> _Answer:
-    return _json({"errors": [], "warnings": []})
+def _valid_card(asks: _Handler, _: bytes) -> _Answer:
+    errors = [{"message": asks.server.bad_card}] if asks.server.bad_card else []
+    return _json({"errors": errors, "warnings": []}, 400 if errors else 200)
 
 
 def _create(asks: _Handler, body: bytes) -> _Answer:
