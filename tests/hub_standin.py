@@ -348,6 +348,18 @@ def _secret(asks: _Handler, body: bytes, name: str) -> _Answer:
     return _json({})
 
 
+def _duplicate(asks: _Handler, body: bytes, name: str) -> _Answer:
+    asks.writer()
+    one, to = asks.repository(name), json.loads(body)["repository"]
+    if one.kind == "space":
+        _pay(asks, json.loads(body).get("hardware") or "cpu-basic")
+    # As the real one: private, with its variables, without its secrets.
+    asks.server.repositories[to] = Repository(
+        one.kind, True, sdk=one.sdk, variables=dict(one.variables), commits=list(one.commits)
+    )
+    return _json({"url": f"{asks.server.url}/{one.kind}s/{to}"})
+
+
 def _hardware(asks: _Handler, body: bytes, name: str) -> _Answer:
     asks.writer()
     wanted = json.loads(body)["flavor"]
@@ -409,6 +421,7 @@ _ROUTES: list[tuple[tuple[str, ...], str, Callable[..., _Answer]]] = [
     (("GET",), rf"{_API}/variables", _variables),
     (("POST",), rf"{_API}/secrets", _secret),
     (("POST",), rf"{_API}/hardware", _hardware),
+    (("POST",), rf"{_API}/duplicate", _duplicate),
     (("GET",), rf"{_API}/tree/(?P<revision>[^/]+)/?.*", _tree),
     (("GET",), rf"{_API}(?:/revision/(?P<revision>.+))?", _info),
     (

@@ -611,6 +611,37 @@ def test_preloaded_space_asks_the_hub_for_nothing(live, checkout, python, place)
     assert live.requests == []
 
 
+def may_run(python: Path, user: int) -> bool:
+    """Whether this test may become that user, and that user may run this Python."""
+    try:
+        return subprocess.run([str(python), "-c", ""], user=user, check=False).returncode == 0
+    except PermissionError:
+        return False
+
+
+def test_container_serves_what_it_copies(live, python, place):
+    """What the Dockerfile copies, started by its last line and where possible as its user,
+    answers."""
+    dockerfile = (ROOT / "docs" / "Dockerfile").read_text()
+    (uid,) = re.findall(r"--uid (\d+) user\nUSER user\n", dockerfile)
+    folder = place / "container"
+    folder.mkdir()
+    for names in re.findall(r"^COPY --chown=user (.+) \S+$", dockerfile, re.M):
+        for name in names.split():
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+            copy(ROOT / name, folder / name)
+    command = json.loads(re.findall(r"^CMD (.+)$", dockerfile, re.M)[0])
+    assert command[:2] == ["python", "app.py"]
+    assert command[-2:] == ["--port", "7860"]
+    user = int(uid) if may_run(python, int(uid)) else None
+    here = environment(live, place / "container home")
+    with app(*command[2:-2], python=python, folder=folder, user=user, **here) as address:
+        assert address.startswith("http://0.0.0.0:")
+        client = Client(address, verbose=False)
+        answer = client.predict(handle_file(str(FILM)), api_name="/analyze")
+    assert answer["revision"] == newest(live, MODEL).sha
+
+
 def test_space_without_its_variable_says_what_is_missing(live, checkout, python, place):
     """A Space has no model of its own; without a name it ends with a sentence, and no page."""
     here = environment(live, place / "unnamed") | {"CXR_MODEL": ""}
