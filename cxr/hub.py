@@ -77,7 +77,7 @@ def speaking_plainly(name: HubName) -> Iterator[None]:
 
 
 UNREACHABLE = "The Hub cannot be reached; check the network, then try again."
-NOT_THE_HUB = "Something else answers in the Hub's place; check the network, and HF_ENDPOINT."
+NOT_THE_HUB = "What answers is not the Hub; check the network and HF_ENDPOINT."
 NOT_SIGNED_IN = (
     "You are not signed in to the Hub; run `hf auth login`, or set HF_TOKEN to a token that may "
     "write."

@@ -159,6 +159,8 @@ def read_config(path: Path, name: str | None = None) -> Config:
     """
     name = name or str(path)
     try:
+        if path.stat().st_size > _LARGEST_CONFIG:
+            raise ValueError("it is too large")
         raw = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ModelFolderError(f"{name!r} cannot be read as JSON.") from error
@@ -285,6 +287,7 @@ def _headline(value: Any) -> dict[str, Any]:
     return _facts(value)
 
 
+_LARGEST_CONFIG = 16 * 2**20  # bytes; those of training runs have some 20,000
 _LARGEST = 1e6  # of the numbers of a calibration
 _RULE = re.compile(r"youden|f1|accuracy|sensitivity=\s*\d*\.?\d+(e-?\d+)?")
 

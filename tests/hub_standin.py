@@ -83,7 +83,8 @@ class Hub(ThreadingHTTPServer):
     """The stand-in. repositories: {"OWNER/NAME": Repository}, of models and Spaces alike.
 
     requests: "METHOD path" of each, in order. break_at: the number of the request (from 0) at which
-    the connection is cut; break_after: whether what it asked for is done first.
+    the connection is cut; break_after: whether what it asked for is done first; break_for: how many
+    requests in a row.
     """
 
     daemon_threads = True
@@ -98,6 +99,7 @@ class Hub(ThreadingHTTPServer):
         self.break_after = False
         self.bad_card = ""  # what is wrong with every card, "" when nothing is
         self.paid = True  # whether OWNER has a plan with which Spaces may run on a CPU
+        self.break_for = 1
         self.lock = threading.Lock()
         self.url = f"http://127.0.0.1:{self.server_port}"
 
@@ -158,7 +160,8 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             number = len(self.server.requests)
             self.server.requests.append(f"{self.command} {path}")
-            broken = number == self.server.break_at
+            first = self.server.break_at
+            broken = first is not None and first <= number < first + self.server.break_for
             if broken and not self.server.break_after:
                 self.close_connection = True
                 return

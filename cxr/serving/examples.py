@@ -2,11 +2,16 @@
 
 import csv
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from cxr import model_folder, radiograph
 
 PROJECT = Path(__file__).parents[2] / "examples"
+TABLE = "examples.csv"  # file, labels, source
+MOST = 24  # films of one folder that are offered; each is read when the page starts
+_LARGEST = 2**20  # bytes of the table
+_LONGEST = 1000  # letters of a text in the table
 
 
 @dataclass(frozen=True)
@@ -26,30 +31,47 @@ class ExampleFilm:
 
 def find(folder: Path) -> list[ExampleFilm]:
     """The example films of a model folder and of the project, as their examples.csv list them."""
-    return _read(folder / model_folder.EXAMPLES) + _read(PROJECT)
+    return read(folder / model_folder.EXAMPLES) + read(PROJECT)
 
 
-def _read(folder: Path) -> list[ExampleFilm]:
-    table = folder / "examples.csv"
-    if not table.is_file():
+def read(folder: Path) -> list[ExampleFilm]:
+    """The films of one folder of examples, as its table lists them; none where it has no table."""
+    table = folder / TABLE
+    try:
+        if table.stat().st_size > _LARGEST:
+            return []
+        with table.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+            rows = list(islice(csv.DictReader(file), MOST))
+    except (OSError, csv.Error):
         return []
-    with table.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        rows = list(csv.DictReader(file))
     films = [
-        ExampleFilm(
-            folder / (row.get("file") or ""), row.get("labels") or "", row.get("source") or ""
+        ExampleFilm(folder / name, labels[:_LONGEST], source[:_LONGEST])
+        for name, labels, source in (
+            [row.get(column) or "" for column in ("file", "labels", "source")] for row in rows
         )
-        for row in rows
     ]
     return [film for film in films if _is_a_film_of(folder, film.path)]
 
 
 def _is_a_film_of(folder: Path, path: Path) -> bool:
     """Whether the file lies in the folder itself and can be read: the table may be anybody's."""
-    if path.resolve().parent != folder.resolve():
+    try:
+        real, home = path.resolve(), folder.resolve()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+    if path.parent != folder or real.parent not in (home, _contents(home)):
         return False
     try:
         radiograph.read(path)
     except radiograph.RadiographError:
         return False
     return True
+
+
+def _contents(folder: Path) -> Path | None:
+    """Where the cache of the Hub's client keeps what the links in a model's folder stand for.
+
+    folder: .../snapshots/COMMIT/examples, or one that is not in a cache.
+    """
+    commits = folder.parent.parent
+    return commits.parent / "blobs" if commits.name == "snapshots" else None

@@ -8,18 +8,17 @@ config.json comes last, so that a commit in the cache which has it has the other
 
 import os
 import re
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from cxr import atomic, hub, model_folder, radiograph
 from cxr.hub import HubAway, HubError, HubName
 from cxr.model_folder import ModelFolderError
 from cxr.serving import screening
+from cxr.serving.deadline import within
 
 STARTER = Path(__file__).parents[2] / "models" / "starter"
 FROM_CACHE = (
@@ -29,7 +28,7 @@ FROM_CACHE = (
 MAX_BYTES = 2**30  # of all files that are fetched of a model
 MAX_FILES = 200
 # Seconds that the Hub has to say what there is: with a model in the cache to fall back on, without.
-_HURRY, _PATIENCE = 1.5, 15.0
+_HURRY, _PATIENCE = 1.5, 10.0
 # A download that takes longer than this is given up: seconds, and bytes a second.
 _LONGEST, _SLOWEST = 60.0, 2**15
 
@@ -47,8 +46,6 @@ _WANTED_BELOW = {
 }
 _PLAIN = re.compile(r"\w[\w .-]*")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -140,11 +137,12 @@ class _Cache:
 
     def has(self, revision: str) -> bool:
         """Whether a commit is there, whole and in working order."""
+        folder = self.folder(revision)
         try:
-            model_folder.load(self.folder(revision))
+            config = model_folder.load(folder)
         except (ModelFolderError, OSError):
             return False
-        return True
+        return config.screening is None or os.path.isfile(folder / screening.FILE)
 
     def newest(self) -> str | None:
         """The commit that was the newest when the Hub was last asked, if it is there."""
@@ -165,26 +163,27 @@ def _fetch(name: HubName, cache: _Cache, patience: float) -> str:
 
     patience: seconds that the Hub has to say what there is. Raises HubError.
     """
+    # Only here: the client takes half a second to load, and a model on disk needs none of it.
+    from huggingface_hub import HfApi
+
     with _speaking_plainly(name):
-        revision, files = _within(patience, lambda: _listed(name, patience))
+        client = HfApi()
+        # The client's own time limits leave out finding addresses, servers that drip, and retries.
+        revision, files = within(patience, lambda: _listed(client, name, patience))
         _check(name, files)
-        if not cache.has(revision):
-            _within(
-                _LONGEST + sum(files.values()) / _SLOWEST,
-                lambda: _download(name.repository, revision, files),
-            )
+        within(
+            _LONGEST + sum(files.values()) / _SLOWEST,
+            lambda: _download(client, name.repository, revision, files),
+        )
     if name.revision is None:
         cache.remember_newest(revision)
     return revision
 
 
-def _listed(name: HubName, patience: float) -> tuple[str, dict[str, int]]:
+def _listed(client: Any, name: HubName, patience: float) -> tuple[str, dict[str, int]]:
     """The commit that is meant, and those of its files that serving reads, with their sizes."""
-    # Only here: the client takes half a second to load, and a model on disk needs none of it.
-    from huggingface_hub import HfApi
-
     try:
-        told: Any = HfApi().model_info(
+        told = client.model_info(
             name.repository, revision=name.revision, files_metadata=True, timeout=patience
         )
         files = {f.rfilename: int(f.size) for f in told.siblings if is_wanted(f.rfilename)}
@@ -223,31 +222,13 @@ def _check(name: HubName, files: dict[str, int]) -> None:
         )
 
 
-def _download(repository: str, revision: str, files: dict[str, int]) -> None:
-    from huggingface_hub import hf_hub_download
-
+def _download(client: Any, repository: str, revision: str, files: dict[str, int]) -> None:
+    """Brings the files into the cache; nothing is asked for what is there."""
     for path in [*(path for path in files if path != model_folder.CONFIG), model_folder.CONFIG]:
-        there = hf_hub_download(repository, path, revision=revision)
+        there = client.hf_hub_download(repository, path, revision=revision)
         # The client takes what lies in its cache unread; a crash may have left less than the file.
         if os.path.getsize(there) != files[path]:
-            hf_hub_download(repository, path, revision=revision, force_download=True)
-
-
-def _within(seconds: float, call: Callable[[], _T]) -> _T:
-    """What the call returns or raises; TimeoutError when it takes longer, and it is left behind.
-
-    The client's own time limits leave out looking up addresses, servers that drip, and retries.
-    """
-    done: Future[_T] = Future()
-
-    def run() -> None:
-        try:
-            done.set_result(call())
-        except Exception as error:
-            done.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    return done.result(seconds)
+            client.hf_hub_download(repository, path, revision=revision, force_download=True)
 
 
 @contextmanager

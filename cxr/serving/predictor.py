@@ -11,10 +11,12 @@ from cxr import machine, model_folder, radiograph
 from cxr.model_folder import ModelFolderError
 from cxr.prevalence import DEFAULT, TRAINING, Prevalence
 from cxr.radiograph import Radiograph
+from cxr.serving.deadline import within
 from cxr.serving.model_source import Model
 from cxr.serving.screening import Screening, Verdict
 from cxr_labels import LABELS, NO_FINDING
 
+_PATIENCE = 60.0  # seconds to open a network and try it out: a file can hold one that never ends
 _OUTPUTS = ("logits", "evidence", "embedding")
 
 
@@ -67,8 +69,14 @@ class Predictor:
         self.model = model if isinstance(model, Model) else Model.at(model)
         self.folder = self.model.folder
         self.config = config or model_folder.load(self.folder)
-        path = self.folder / model_folder.ONNX
-        self._session, embedding_size = _open_session(path, self.config.image_size)
+        path, size = self.folder / model_folder.ONNX, self.config.image_size
+        try:
+            self._session, embedding_size = within(_PATIENCE, lambda: _open_session(path, size))
+        except TimeoutError as error:
+            raise ModelFolderError(
+                f"{str(path)!r} is not open after {_PATIENCE:.0f} seconds; it is damaged, or too "
+                "large for this machine."
+            ) from error
         self._screening: Screening | None = None
         if self.config.screening:
             self._screening = Screening.load(self.folder, self.config.screening, embedding_size)
@@ -126,7 +134,7 @@ def _open_session(path: Path, size: int) -> tuple[onnxruntime.InferenceSession, 
     """The network, tried out, and the size D of its embedding. Raises ModelFolderError."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = machine.cores()
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what goes wrong is said by an exception
     try:
         session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
