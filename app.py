@@ -13,7 +13,7 @@ import sys
 
 from cxr.hub import HubError
 from cxr.model_folder import ModelFolderError
-from cxr.serving import interface, model_source
+from cxr.serving import interface, model_source, zero_gpu
 from cxr.serving.predictor import Predictor
 
 
@@ -44,6 +44,7 @@ except (ModelFolderError, HubError) as error:
     sys.exit(str(error))
 if model.note:
     print(model.note, file=sys.stderr)
+zero_gpu.declare()
 
 if __name__ == "__main__":
     demo.launch(server_name=options.host, server_port=options.port, **interface.LAUNCH)

@@ -7,9 +7,10 @@
     python -m cxr predict OWNER/NAME film.png
     python -m cxr evaluate models/starter nih/ --output report
     python -m cxr publish models/starter OWNER/NAME --private
+    python -m cxr deploy OWNER/SPACE --model OWNER/NAME
 
 Exit status: 0 when every film was answered, 1 when any was refused or unreadable (the others are
-still answered), nothing could be measured or the Hub did not take the model, 2 for wrong usage.
+still answered), nothing could be measured or the Hub refused, 2 for wrong usage.
 """
 
 import argparse
@@ -26,12 +27,13 @@ from typing import Any, TextIO
 import cxr.prevalence
 import cxr.publish
 import cxr_labels
-from cxr import atomic, model_folder, radiograph
+from cxr import atomic, hub, model_folder, radiograph
 from cxr.hub import HubError, HubName
 from cxr.model_folder import ModelFolderError
 from cxr.prevalence import DEFAULT, Prevalence
 from cxr.serving import analysis, model_source
 from cxr.serving.predictor import Predictor
+from cxr.space import SpaceError
 
 _MODEL = "a model folder, such as models/starter; else OWNER/NAME[@REVISION] on the Hub"
 _AT = {"nih": "NIH's prevalence", "training": "the training films' prevalence"}
@@ -120,6 +122,22 @@ def evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def deploy(options: argparse.Namespace) -> int:
+    """Puts this page on a Hugging Face Space, where it serves one commit of a model on the Hub."""
+    from cxr import deploy as deploying
+
+    wishes = {"private": options.private, "hardware": options.hardware}
+    try:
+        if options.dry_run:
+            print(deploying.rehearse(options.space, options.model, **wishes))
+        else:
+            print(deploying.deploy(options.space, deploying.look_up(options.model), **wishes))
+    except (HubError, SpaceError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
 def _find(name: str) -> model_source.Model:
     """The model that was named; what is to be known of where it comes from goes to stderr."""
     model = model_source.find(name)
@@ -144,6 +162,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_predict(commands)
     _add_evaluate(commands)
     _add_publish(commands)
+    _add_deploy(commands)
     return parser
 
 
@@ -211,6 +230,34 @@ def _add_publish(commands) -> None:
     command.set_defaults(run=publish, check=_check_publish)
 
 
+def _add_deploy(commands) -> None:
+    command = commands.add_parser(
+        "deploy", help="put this page on a Hugging Face Space", description=deploy.__doc__
+    )
+    command.add_argument(
+        "space", metavar="OWNER/SPACE", type=_hub_name, help="the Space; made if there is none"
+    )
+    command.add_argument(
+        "--model",
+        metavar="OWNER/NAME[@REVISION]",
+        type=_hub_name,
+        required=True,
+        help="the model it serves, pinned to a commit of 40 digits (default: its newest)",
+    )
+    command.add_argument(
+        "--private", action="store_true", help="only you may see it (a new Space: default public)"
+    )
+    command.add_argument(
+        "--hardware",
+        metavar="NAME",
+        help="such as cpu-basic (default: as it is; the Hub's own choice for a new Space)",
+    )
+    command.add_argument(
+        "--dry-run", action="store_true", help="list what would be sent, and change nothing"
+    )
+    command.set_defaults(run=deploy, check=_check_deploy)
+
+
 def _check_predict(options: argparse.Namespace) -> str:
     """What is wrong with the names given, "" when nothing is."""
     if not all([options.model, *options.films]):
@@ -237,6 +284,24 @@ def _check_publish(options: argparse.Namespace) -> str:
 def _repository(text: str) -> HubName:
     try:
         return cxr.publish.repository(text)
+    except HubError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _check_deploy(options: argparse.Namespace) -> str:
+    """What is wrong with the names given, "" when nothing is."""
+    from cxr.deploy import hardware_names
+
+    if options.space.revision is not None:
+        return f"a Space has no revision; name it {options.space.repository}"
+    if options.hardware is not None and options.hardware not in hardware_names():
+        return f"--hardware {options.hardware!r} is none of {', '.join(hardware_names())}"
+    return ""
+
+
+def _hub_name(text: str) -> HubName:
+    try:
+        return hub.parse(text)
     except HubError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

@@ -163,6 +163,11 @@ def _refusal(name: HubName, error) -> str:
             f"The Hub does not accept your token for {name.repository!r}; run `hf auth login` with "
             "a valid one."
         )
+    if status == 402:
+        return (
+            f"The Hub wants to be paid for {name.repository!r}: a page on a CPU needs PRO or Team, "
+            "other hardware needs credit; docs/hosting.md says what is free."
+        )
     if status == 403 and error.response.request.method in ("GET", "HEAD"):
         return f"Your token has no right to read {name.repository!r}; make one that has."
     if status == 403:

@@ -144,7 +144,7 @@ def load(folder: str | Path) -> Config:
         raise ModelFolderError(f"There is no model folder {str(folder)!r}.")
     if not (folder / CONFIG).is_file():
         raise ModelFolderError(f"{str(folder)!r} is not a model folder: it has no {CONFIG}.")
-    config = _parse(folder / CONFIG)
+    config = read_config(folder / CONFIG)
     onnx = folder / ONNX
     if not onnx.is_file():
         raise ModelFolderError(f"The model folder {str(folder)!r} has no {ONNX}.")
@@ -156,19 +156,18 @@ def load(folder: str | Path) -> Config:
     return config
 
 
-def sha256(path: Path) -> str:
-    """Hex digest of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def read_config(path: Path, name: str | None = None) -> Config:
+    """Reads and checks a config.json, without the model beside it.
 
-
-def _parse(path: Path) -> Config:
+    name: what the message calls it (default: its path). Raises ModelFolderError.
+    """
+    name = name or str(path)
     try:
         if path.stat().st_size > _LARGEST_CONFIG:
             raise ValueError("it is too large")
         raw = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelFolderError(f"{str(path)!r} cannot be read as JSON.") from error
+        raise ModelFolderError(f"{name!r} cannot be read as JSON.") from error
     if not isinstance(raw, dict) or raw.get("format_version") != FORMAT_VERSION:
         version = raw.get("format_version") if isinstance(raw, dict) else None
         raise ModelFolderError(
@@ -177,19 +176,25 @@ def _parse(path: Path) -> Config:
         )
     if raw.get("labels") != list(LABELS):
         raise ModelFolderError(
-            f"The labels in {str(path)!r} are not the 15 of this program in their order."
+            f"The labels in {name!r} are not the 15 of this program in their order."
         )
     found: dict[str, Any] = {}
-    for name, (read, must_be) in _ENTRIES.items():
-        if name not in raw and name in _ADDED:
+    for entry, (read, must_be) in _ENTRIES.items():
+        if entry not in raw and entry in _ADDED:
             continue
         try:
-            found[name] = read(raw[name])
+            found[entry] = read(raw[entry])
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ModelFolderError(
-                f"{str(path)!r} cannot be used: {name!r} is missing or wrong; it must be {must_be}."
+                f"{name!r} cannot be used: {entry!r} is missing or wrong; it must be {must_be}."
             ) from error
     return Config(labels=LABELS, **found)
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _text(value: Any) -> str:

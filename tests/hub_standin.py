@@ -60,6 +60,7 @@ class Repository:
     gated: bool = False
     sdk: str | None = None
     hardware: str | None = None
+    secrets: dict[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     commits: list[Commit] = field(default_factory=lambda: [Commit(_EMPTY, {})])
 
@@ -96,6 +97,8 @@ class Hub(ThreadingHTTPServer):
         self.tokens = {TOKEN: True, GUEST: False}
         self.break_at: int | None = None
         self.break_after = False
+        self.bad_card = ""  # what is wrong with every card, "" when nothing is
+        self.paid = True  # whether OWNER has a plan with which Spaces may run on a CPU
         self.break_for = 1
         self.break_silently = False
         self.closing = threading.Event()
@@ -260,8 +263,9 @@ def _who(asks: _Handler, _: bytes) -> _Answer:
     return _json({"type": "user", "name": OWNER, "orgs": [], "auth": {}})
 
 
-def _valid_card(_asks: _Handler, _: bytes) -> _Answer:
-    return _json({"errors": [], "warnings": []})
+def _valid_card(asks: _Handler, _: bytes) -> _Answer:
+    errors = [{"message": asks.server.bad_card}] if asks.server.bad_card else []
+    return _json({"errors": errors, "warnings": []}, 400 if errors else 200)
 
 
 def _create(asks: _Handler, body: bytes) -> _Answer:
@@ -272,6 +276,8 @@ def _create(asks: _Handler, body: bytes) -> _Answer:
     known = asks.server.repositories.get(name)
     if known is None and owner != OWNER:
         raise Refused(403)
+    if known is None and wish.get("sdk") in ("gradio", "docker"):
+        _pay(asks, wish.get("hardware") or "cpu-basic")
     if known is None:
         asks.server.repositories[name] = Repository(
             wish.get("type") or "model",
@@ -343,6 +349,44 @@ def _variable(asks: _Handler, body: bytes, name: str) -> _Answer:
     return _json({})
 
 
+def _variables(asks: _Handler, _: bytes, name: str) -> _Answer:
+    asks.writer()
+    return _json({key: {"value": value} for key, value in asks.repository(name).variables.items()})
+
+
+def _secret(asks: _Handler, body: bytes, name: str) -> _Answer:
+    asks.writer()
+    told = json.loads(body)
+    asks.repository(name).secrets[told["key"]] = told["value"]
+    return _json({})
+
+
+def _duplicate(asks: _Handler, body: bytes, name: str) -> _Answer:
+    asks.writer()
+    one, to = asks.repository(name), json.loads(body)["repository"]
+    if one.kind == "space":
+        _pay(asks, json.loads(body).get("hardware") or "cpu-basic")
+    # As the real one: private, with its variables, without its secrets.
+    asks.server.repositories[to] = Repository(
+        one.kind, True, sdk=one.sdk, variables=dict(one.variables), commits=list(one.commits)
+    )
+    return _json({"url": f"{asks.server.url}/{one.kind}s/{to}"})
+
+
+def _hardware(asks: _Handler, body: bytes, name: str) -> _Answer:
+    asks.writer()
+    wanted = json.loads(body)["flavor"]
+    _pay(asks, wanted)
+    asks.repository(name).hardware = wanted
+    return _json({"stage": "RUNNING", "hardware": {"current": None, "requested": wanted}})
+
+
+def _pay(asks: _Handler, hardware: str) -> None:
+    """Raises Refused where only a plan helps: ZeroGPU is free, and nothing else is."""
+    if hardware != "zero-a10g" and not asks.server.paid:
+        raise Refused(402)
+
+
 def _info(asks: _Handler, _: bytes, name: str, revision: str | None = None) -> _Answer:
     commit, repository = asks.commit(name, revision or "main"), asks.repository(name)
     sizes = "blobs=" in urlsplit(asks.path).query
@@ -351,6 +395,9 @@ def _info(asks: _Handler, _: bytes, name: str, revision: str | None = None) -> _
         for path, file in commit.files.items()
     ]
     facts = {"id": name, "modelId": name, "sha": commit.sha, "private": repository.private}
+    if repository.kind == "space":
+        runs_on = {"current": repository.hardware, "requested": repository.hardware}
+        facts["runtime"] = {"stage": "RUNNING", "hardware": runs_on}
     return _json({**facts, "tags": [], "siblings": listed})
 
 
@@ -384,6 +431,10 @@ _ROUTES: list[tuple[tuple[str, ...], str, Callable[..., _Answer]]] = [
     (("PUT",), r"/lfs/(?P<oid>\w{64})", _lfs_put),
     (("POST",), rf"{_API}/commit/(?P<revision>.+)", _commit),
     (("POST",), rf"{_API}/variables", _variable),
+    (("GET",), rf"{_API}/variables", _variables),
+    (("POST",), rf"{_API}/secrets", _secret),
+    (("POST",), rf"{_API}/hardware", _hardware),
+    (("POST",), rf"{_API}/duplicate", _duplicate),
     (("GET",), rf"{_API}/tree/(?P<revision>[^/]+)/?.*", _tree),
     (("GET",), rf"{_API}(?:/revision/(?P<revision>.+))?", _info),
     (

@@ -14,12 +14,22 @@ ROOT = Path(__file__).parents[1]
 
 
 @contextmanager
-def app(*options: str, python: str | Path = sys.executable, **environment: str) -> Iterator[str]:
-    """The address of a running app. Raises RuntimeError with its output when it does not start."""
+def app(
+    *options: str,
+    python: str | Path = sys.executable,
+    folder: Path = ROOT,
+    user: int | None = None,
+    **environment: str,
+) -> Iterator[str]:
+    """The address of a running app. Raises RuntimeError with its output when it does not start.
+
+    folder: where app.py lies. user: the number of the user that it runs as, for root to choose.
+    """
     command = [str(python), "-u", "app.py", "--port", str(free_port()), *options]
     process = subprocess.Popen(
         command,
-        cwd=ROOT,
+        cwd=folder,
+        user=user,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

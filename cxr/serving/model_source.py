@@ -84,6 +84,8 @@ def find(name: str | None) -> Model:
     Raises ModelFolderError or HubError: a named model that cannot be had never turns into the
     starter.
     """
+    if name is None and not STARTER.is_dir():  # as on a Space, which gets no model with its files
+        raise ModelFolderError("No model was named; name one, OWNER/NAME on the Hub, by CXR_MODEL.")
     if name is None:
         return Model.at(STARTER)
     if os.path.isdir(name):
@@ -184,7 +186,7 @@ def _listed(client: Any, name: HubName, patience: float) -> tuple[str, dict[str,
         told = client.model_info(
             name.repository, revision=name.revision, files_metadata=True, timeout=patience
         )
-        files = {f.rfilename: int(f.size) for f in told.siblings if _is_wanted(f.rfilename)}
+        files = {f.rfilename: int(f.size) for f in told.siblings if is_wanted(f.rfilename)}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         # No list of files, but perhaps the page of a network that wants a sign-in.
         raise HubAway(hub.NOT_THE_HUB) from error
@@ -193,7 +195,7 @@ def _listed(client: Any, name: HubName, patience: float) -> tuple[str, dict[str,
     return str(told.sha), files
 
 
-def _is_wanted(path: str) -> bool:
+def is_wanted(path: str) -> bool:
     """Whether serving reads the file. Paths are the repository's: only plain ones are."""
     if path in _WANTED:
         return True
