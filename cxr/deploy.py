@@ -207,4 +207,5 @@ def _remarks(model: ServedModel) -> list[str]:
 def _api():
     from huggingface_hub import HfApi
 
+    hub.give_up_in_time()
     return HfApi()

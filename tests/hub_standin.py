@@ -350,12 +350,12 @@ def _variable(asks: _Handler, body: bytes, name: str) -> _Answer:
 
 
 def _variables(asks: _Handler, _: bytes, name: str) -> _Answer:
-    asks.writer()
+    asks.writer(name)
     return _json({key: {"value": value} for key, value in asks.repository(name).variables.items()})
 
 
 def _secret(asks: _Handler, body: bytes, name: str) -> _Answer:
-    asks.writer()
+    asks.writer(name)
     told = json.loads(body)
     asks.repository(name).secrets[told["key"]] = told["value"]
     return _json({})
@@ -374,7 +374,7 @@ def _duplicate(asks: _Handler, body: bytes, name: str) -> _Answer:
 
 
 def _hardware(asks: _Handler, body: bytes, name: str) -> _Answer:
-    asks.writer()
+    asks.writer(name)
     wanted = json.loads(body)["flavor"]
     _pay(asks, wanted)
     asks.repository(name).hardware = wanted

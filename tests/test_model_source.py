@@ -365,7 +365,7 @@ def test_cache_that_cannot_be_written_to_is_said_in_a_sentence(hub, tmp_path):
 
 # The page.
 
-SOON, LONGER = 5.0, 4.0  # seconds: the aim, and over a local model on a machine that is busy
+SOON = 5.0  # seconds
 
 
 def seconds_to_answer(*options: str, **variables: str) -> tuple[float, dict]:
@@ -380,9 +380,10 @@ def seconds_to_answer(*options: str, **variables: str) -> tuple[float, dict]:
 
 @pytest.mark.parametrize("away", ["refused", "silent"])
 def test_page_answers_soon_when_the_hub_is_away(fetched, away):
-    """With a warm cache the first answer comes within 5 s, or little later than a local model's.
+    """With a warm cache the first answer comes within 5 s.
 
-    By itself the client waits without end for a Hub that says nothing.
+    Where the machine is busy: within twice what a local model takes. The client by itself would
+    wait without end for a Hub that says nothing.
     """
     home, commit = fetched
     local, _ = seconds_to_answer()
@@ -391,7 +392,7 @@ def test_page_answers_soon_when_the_hub_is_away(fetched, away):
         seconds, found = seconds_to_answer("--model", NAME, **variables)
     print(f"\n{away}: {seconds:.1f} s to the first answer, {local:.1f} s with a local model")
     assert found["revision"] == commit
-    assert seconds < max(SOON, local + LONGER)
+    assert seconds < max(SOON, 2 * local)
 
 
 def test_model_in_the_environment_is_served_with_its_commit(hub, tmp_path):
