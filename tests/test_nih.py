@@ -469,6 +469,17 @@ def test_damaged_table_in_zip(folder, tmp_path):
     assert "'sample_labels.csv' in" in refused(path)
 
 
+def test_damaged_box_list_in_zip(folder, tmp_path):
+    """The films are read all the same; who wants the boxes is told that they cannot be used."""
+    (folder / "BBox_List_2017.csv").write_text("Image Index,Finding Label,Bbox [x,y,w,h]\n" * 9)
+    path = make_zip(tmp_path / "data.zip", folder)
+    spoil_zip_member(path, "BBox_List_2017.csv")
+    found = nih.load(path)
+    check(found)
+    with pytest.raises(nih.DataError, match="BBox_List_2017"):
+        boxes.parse(found.box_list)
+
+
 def test_locked_zip(folder, tmp_path):
     """A zip that asks for a password."""
     path = make_zip(tmp_path / "data.zip", folder)

@@ -25,6 +25,8 @@ _AGE, _SEX, _VIEW = "Patient Age", ("Patient Gender", "Patient Sex"), "View Posi
 _OLDEST = 110  # years; the release has ages such as 411
 _COLUMNS = (IMAGE, LABEL_CELL, PATIENT, _AGE, *_SEX, _VIEW)
 
+_BOX_LIST = r"BBox_List_2017.*\.csv"
+
 # What zipfile raises on a member that is damaged, cut off, encrypted or packed in a rare way.
 _BROKEN_MEMBER = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
 
@@ -263,7 +265,7 @@ def _read_table(files: _Files) -> pd.DataFrame:
     """The label table as text cells. Of several, the one with the most rows."""
     tables = []
     seen = []
-    for path in files.named(r".*\.csv"):
+    for path in files.named(rf"(?!{_BOX_LIST}).*\.csv"):
         head = files.read(path)
         seen.append(PurePosixPath(path).name)
         first_line = head.split(b"\n", 1)[0].decode("utf-8-sig", "replace")
@@ -396,5 +398,8 @@ def _read_test_list(files: _Files) -> frozenset[str]:
 
 
 def _read_box_list(files: _Files) -> bytes | None:
-    found = files.named(r"BBox_List_2017.*\.csv")
-    return files.read(found[0]) if found else None
+    found = files.named(_BOX_LIST)
+    try:
+        return files.read(found[0]) if found else None
+    except DataError:
+        return b""  # damaged: who wants boxes will say so, and who does not needs none
