@@ -88,6 +88,7 @@ class Hub(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    request_queue_size = 64  # the client comes with several connections at once
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
