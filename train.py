@@ -135,13 +135,6 @@ def _parser() -> argparse.ArgumentParser:
         "with 0 epochs of both kinds the average itself is measured",
     )
     add(
-        "--teacher",
-        type=Path,
-        metavar="FOLDER",
-        help="a model folder that saw no other patients: half of each target is its answer for the "
-        "film, half the label (distillation)",
-    )
-    add(
         "--seed",
         type=_whole(0, 2**32 - 1),
         metavar="N",

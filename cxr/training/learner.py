@@ -23,7 +23,6 @@ from fastai.torch_core import TensorMultiCategory, set_seed
 from fastai.vision.augment import RandTransform, aug_transforms
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from cxr.serving.predictor import Predictor
 from cxr.training import distributed
 from cxr.training.augment import AugmentFilms, MixFilms, TensorBoxMap, TensorFilm
 from cxr.training.boxes import GRID
@@ -146,33 +145,6 @@ def box_loss(evidence: torch.Tensor, box_maps: torch.Tensor) -> torch.Tensor:
     return -((wanted * log_map).sum(-1) * share[boxed]).sum() / share[boxed].sum()
 
 
-class Taught(Callback):
-    """Half of each target is what another model says of the same film, augmented and mixed.
-
-    Its answers hold more than a label that a program read from a report: how sure it is, and what
-    else the film looks like (distillation, Hinton et al. 2015; from a network of the same kind,
-    Furlanello et al. 2018).
-    """
-
-    run_after = BoxTeacher
-    share = 0.5
-
-    def __init__(self, teacher: Predictor):
-        self.teacher = teacher
-
-    def before_batch(self):
-        if not self.training:
-            return
-        films = self.xb[0].as_subclass(torch.Tensor)
-        size = self.teacher.config.image_size
-        if films.shape[-1] != size:
-            films = F.interpolate(films, (size, size), mode="bilinear", antialias=True)
-        logits = self.teacher.run(films.contiguous().cpu().numpy()).logits
-        (targets,) = self.yb
-        answers = torch.from_numpy(logits).to(targets.device).sigmoid()
-        self.learn.yb = (torch.lerp(targets, answers.as_subclass(type(targets)), self.share),)
-
-
 class WeightAverage(Callback):
     """Validates with, and ends on, a moving average of the weights over the last steps.
 
@@ -241,18 +213,8 @@ class ChannelsLast(Callback):
         self.learn.xb = (films.contiguous(memory_format=torch.channels_last),)
 
 
-def make_learner(
-    dls: DataLoaders,
-    net: EvidenceNet,
-    box_weight: float,
-    folder: Path,
-    teacher: Predictor | None = None,
-) -> Learner:
-    """A fastai learner of the net on the loaders, with what the machine at hand is good at.
-
-    teacher: a model whose answers are learned beside the labels (see `Taught`).
-    """
-    taught = [Taught(teacher)] if teacher else []
+def make_learner(dls: DataLoaders, net: EvidenceNet, box_weight: float, folder: Path) -> Learner:
+    """A fastai learner of the net on the loaders, with what the machine at hand is good at."""
     return Learner(
         dls,
         net,
@@ -262,7 +224,7 @@ def make_learner(
         # whole body, and forward through it once more for every batch norm.
         train_bn=False,
         metrics=[MeanAuroc()],
-        cbs=[BoxTeacher(box_weight), *taught, ChannelsLast(), BnFreeze(), *_precision()],
+        cbs=[BoxTeacher(box_weight), ChannelsLast(), BnFreeze(), *_precision()],
         path=folder,
     )
 

@@ -22,7 +22,6 @@ from cxr_labels import LABELS
 
 POOLING = "log-sum-exp, learned sharpness per label"
 SMOOTHING = 0.7  # px, standard deviation of the Gaussian that films are smoothed by
-_WIDTH = 192  # channels of the evidence head
 PACKAGED = "tf_efficientnet_lite0"  # the body whose ImageNet weights come in a package
 
 
@@ -42,9 +41,8 @@ class EvidenceNet(nn.Module):
 
     body: a timm model that offers features at strides 16 and 32, with one input channel.
     The evidence head adds 1x1 convolutions of both, on the stride-16 grid (after feature pyramid
-    networks, Lin et al. 2017), lets each cell see its neighbours by a depthwise 3x3 convolution,
-    and makes a map for each label of what lies there. It pools with a soft maximum whose sharpness
-    is learned for each label (log-sum-exp, after Pinheiro and Collobert 2015).
+    networks, Lin et al. 2017), and pools with a soft maximum whose sharpness is learned for each
+    label (log-sum-exp, after Pinheiro and Collobert 2015).
     """
 
     mean: torch.Tensor
@@ -58,15 +56,8 @@ class EvidenceNet(nn.Module):
         self.body: Any  # timm gives its bodies attributes that nn.Module has not
         self.body, mean, std = _make_body(architecture, pretrained)
         fine, coarse = self.body.feature_info.channels()
-        self.fine = nn.Conv2d(fine, _WIDTH, 1, bias=False)
-        self.coarse = nn.Conv2d(coarse, _WIDTH, 1, bias=False)
-        self.joined = nn.Sequential(nn.BatchNorm2d(_WIDTH), nn.ReLU6())
-        self.around = nn.Sequential(
-            nn.Conv2d(_WIDTH, _WIDTH, 3, padding=1, groups=_WIDTH, bias=False),
-            nn.BatchNorm2d(_WIDTH),
-            nn.ReLU6(),
-        )
-        self.maps = nn.Conv2d(_WIDTH, len(LABELS), 1)
+        self.fine = nn.Conv2d(fine, len(LABELS), 1)
+        self.coarse = nn.Conv2d(coarse, len(LABELS), 1, bias=False)
         self.evidence = nn.Identity()  # the place where training reads the maps
         self.log_sharpness = nn.Parameter(torch.zeros(len(LABELS)))
         self.drop = nn.Dropout2d(0.2)
@@ -76,23 +67,23 @@ class EvidenceNet(nn.Module):
         # What a copy of a film at another size or compression changes is finest grain: it is
         # smoothed away first (docs/experiments.md).
         self.register_buffer("smoothing", _gaussian(SMOOTHING))
-        nn.init.normal_(self.maps.weight, std=0.01)
+        for layer in (self.fine, self.coarse):
+            nn.init.normal_(layer.weight, std=0.01)
 
     def start_from(self, prevalence: np.ndarray) -> None:
         """Sets the bias so that an untrained head answers with the prevalence [15], 0..1."""
         share = torch.as_tensor(prevalence, dtype=torch.float32).clamp(1e-6, 1 - 1e-6)
         with torch.no_grad():
-            self.maps.get_parameter("bias").copy_(torch.logit(share))
+            self.fine.get_parameter("bias").copy_(torch.logit(share))
 
     def outputs(self, films: torch.Tensor) -> Outputs:
         """Logits, evidence maps and embedding of films [N, 1, S, S]."""
         smooth = F.conv2d(F.pad(films, (1, 1, 1, 1), mode="replicate"), self.smoothing)
         fine, coarse = self.body((smooth - self.mean) / self.std)
         raised = F.interpolate(
-            self.coarse(coarse), fine.shape[-2:], mode="bilinear", align_corners=False
+            self.coarse(self.drop(coarse)), fine.shape[-2:], mode="bilinear", align_corners=False
         )
-        seen = self.around(self.joined(self.fine(fine) + raised))
-        evidence = self.evidence(self.maps(self.drop(seen)))
+        evidence = self.evidence(self.fine(self.drop(fine)) + raised)
         return Outputs(pool(evidence, self.log_sharpness), evidence, coarse.mean((2, 3)))
 
     def forward(self, films: torch.Tensor) -> torch.Tensor:
@@ -121,18 +112,15 @@ def pool(evidence: torch.Tensor, log_sharpness: torch.Tensor) -> torch.Tensor:
 def load(folder: str | Path) -> EvidenceNet:
     """The network of a model folder, in eval mode, from model.safetensors.
 
-    Raises OSError when the folder has no such file, ValueError when it holds another network.
+    Raises OSError when the folder has no such file.
     """
     folder = Path(folder)
     config = json.loads((folder / model_folder.CONFIG).read_text(encoding="utf-8"))
     net = EvidenceNet(config["architecture"], pretrained=False)
-    try:
-        net.load_state_dict(load_file(folder / model_folder.SAFETENSORS))
-    except RuntimeError as error:
-        raise ValueError(
-            f"The weights in {str(folder)!r} are of another network than this version makes; train "
-            "it again."
-        ) from error
+    unsmoothed = {
+        "smoothing": _gaussian(0.0)
+    }  # as the first networks were, which hold no such thing
+    net.load_state_dict(unsmoothed | load_file(folder / model_folder.SAFETENSORS))
     return net.eval()
 
 

@@ -112,8 +112,6 @@ def train(settings: Settings) -> dict[str, Any] | None:
 
 def _make_net(settings: Settings) -> EvidenceNet:
     """The network before training. Raises ValueError or OSError in one sentence."""
-    if settings.teacher:
-        model_folder.load(settings.teacher)  # a wrong name shows at once
     if not settings.start:
         return EvidenceNet(settings.arch)
     for folder in settings.start:
@@ -135,7 +133,7 @@ def _schedule(settings: Settings) -> dict[str, Any]:
     trains = settings.epochs or settings.freeze_epochs
     if len(before) == 1 and not trains:
         return before[0]
-    own: dict[str, Any] = {
+    own = {
         "recipe": settings.recipe,
         "seed": settings.seed,
         "freeze_epochs": settings.freeze_epochs,
@@ -143,29 +141,13 @@ def _schedule(settings: Settings) -> dict[str, Any]:
         "image_size": settings.image_size,
         "start": before,
     }
-    if settings.teacher:
-        taught_by = model_folder.load(settings.teacher)
-        own["teacher"] = {
-            "architecture": taught_by.architecture,
-            "image_size": taught_by.image_size,
-            "sha256": taught_by.sha256,
-        }
     if not trains:  # what taught the maps is the runs' before, whatever boxes this one measures on
         own["boxes"] = " ".join(dict.fromkeys(one["boxes"] for one in before if "boxes" in one))
     return own
 
 
 def _schedule_of(config: model_folder.Config) -> dict[str, Any]:
-    kept = (
-        "recipe",
-        "seed",
-        "freeze_epochs",
-        "epochs",
-        "learning_rate",
-        "device",
-        "boxes",
-        "teacher",
-    )
+    kept = ("recipe", "seed", "freeze_epochs", "epochs", "learning_rate", "device", "boxes")
     known = {k: config.training[k] for k in (*kept, "start") if k in config.training}
     return {"image_size": config.image_size, "start": [], **known}
 
@@ -227,8 +209,7 @@ def _load(settings: Settings, place: Path) -> tuple[nih.NihData, Films, np.ndarr
 
 def _open_folder(settings: Settings, data: nih.NihData, split: np.ndarray) -> None:
     """Makes the model folder with its splits.csv, and says who is in which set."""
-    teachers = [settings.teacher] if settings.teacher else []
-    _check_start((*settings.start, *teachers), data, split)
+    _check_start(settings.start, data, split)
     folder = settings.output
     folder.mkdir(parents=True, exist_ok=True)
     (folder / model_folder.CONFIG).unlink(missing_ok=True)  # an older run's: half of each is none
@@ -284,8 +265,7 @@ def _fit(
         learner.seed_everything(settings.seed + distributed.rank())
     box_weight = 0.0 if settings.recipe == ARTICLE else BOX_WEIGHT
     with distributed.own_folder(settings.output) as folder:
-        teacher = Predictor(settings.teacher) if settings.teacher else None
-        learn = learner.make_learner(dls, net, box_weight, folder, teacher)
+        learn = learner.make_learner(dls, net, box_weight, folder)
         rate = settings.lr or distributed.from_main(lambda: _find_rate(learn, drawn))
         start = time.monotonic()
         with distributed.shared(learn):

@@ -23,9 +23,8 @@ class Settings:
     image_size: pixels. lr: of the head; None means by the learning-rate finder. split: one of
     splits.KINDS, or the path of a splits.csv. recipe: one of RECIPES. thresholds: the rule that
     chooses them, as thresholds.parse_rule reads it. boxes: BBox_List_2017.csv. start: model folders
-    whose averaged weights the training starts from; none for ImageNet's. teacher: a model folder
-    whose answers are learned beside the labels. push_to_hub: where the finished folder is
-    published; private: there as a new repository that only its owner can see.
+    whose averaged weights the training starts from; none for ImageNet's. push_to_hub: where the
+    finished folder is published; private: there as a new repository that only its owner can see.
     """
 
     data: Path
@@ -40,7 +39,6 @@ class Settings:
     thresholds: str = RECIPES[DEFAULT]["thresholds"]
     boxes: Path | None = None
     start: tuple[Path, ...] = ()
-    teacher: Path | None = None
     seed: int = 42
     push_to_hub: HubName | None = None
     private: bool = False

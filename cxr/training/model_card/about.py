@@ -180,12 +180,6 @@ def _weights(training: dict[str, Any]) -> str:
     ]
     named = ", ".join(fact for fact in facts if fact)
     own += f" ({named})" if named else ""
-    teacher = training.get("teacher")
-    if teacher:
-        own += (
-            f", half of each target the answer of an earlier network (`{teacher['architecture']}`, "
-            f"{teacher['image_size']} px, `{teacher['sha256'][:12]}`),"
-        )
     before = _before(training)
     if not before:
         return f"{own} from ImageNet's weights"
