@@ -233,7 +233,7 @@ def test_network_that_falls_silent_is_given_up(hub, folder, monkeypatch, number)
     start = time.monotonic()
     with pytest.raises(HubError, match="cannot be reached"):
         publish.publish(folder, NAME, private=False)
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 10
 
 
 @pytest.mark.parametrize(
