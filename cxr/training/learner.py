@@ -23,6 +23,7 @@ from fastai.torch_core import TensorMultiCategory, set_seed
 from fastai.vision.augment import RandTransform, aug_transforms
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from cxr import model_folder
 from cxr.training import distributed
 from cxr.training.augment import AugmentFilms, MixFilms, TensorBoxMap, TensorFilm
 from cxr.training.boxes import GRID
@@ -32,7 +33,6 @@ from cxr.training.net import EvidenceNet
 from cxr.training.settings import ARTICLE
 from cxr_labels import LABELS
 
-HISTORY = "history.csv"
 BODY_RATE = 0.2  # the body learns at a fifth of the head's rate
 
 
@@ -262,7 +262,7 @@ def fit(learn: Learner, epochs: int, freeze_epochs: int, rate: float) -> pd.Data
         parts.append(_fit_phase(learn, "unfrozen", epochs, rates))
     history = pd.concat(parts, ignore_index=True)
     history["epoch"] = np.arange(1, len(history) + 1)
-    history.to_csv(learn.path / HISTORY, index=False)
+    history.to_csv(learn.path / model_folder.HISTORY, index=False)
     return history
 
 
