@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 import planted
 import pytest
 
-from cxr import radiograph
+from cxr import model_folder, radiograph
 from cxr.prevalence import TRAINING
 from cxr.serving import examples as offered
 from cxr.serving.predictor import Predictor
@@ -17,6 +18,8 @@ from cxr.serving.screening import Verdict
 from cxr.training import examples, nih, splits
 from cxr.training.examples import NONE, RIGHT, WRONG
 from cxr_labels import FINDINGS, LABELS, NO_FINDING
+
+ROOT = Path(__file__).parents[1]
 
 
 def ranked(films: list[tuple[str, dict[str, float]]]) -> dict[tuple[str, str], list[int]]:
@@ -71,6 +74,17 @@ def test_film_without_finding_is_the_one_that_stays_lowest():
     """Of films labelled No Finding the one comes first whose highest finding is lowest."""
     found = ranked([(NO_FINDING, {"Mass": 0.5}), (NO_FINDING, {"Mass": -0.5}), (NO_FINDING, {})])
     assert found[NONE, ""] == [2, 1, 0]
+
+
+def test_finding_at_its_threshold_is_right_where_log_odds_end():
+    """A network sure of everything has thresholds of 1: what reaches one is flagged, so right."""
+    config = model_folder.load(ROOT / "models" / "starter")
+    config = replace(config, thresholds=dict.fromkeys(FINDINGS, 1.0))
+    probabilities = np.full((1, len(LABELS)), 0.5)
+    probabilities[0, LABELS.index("Mass")] = 1.0
+    targets = np.array([[int(label == "Mass") for label in LABELS]])
+    first, *_ = examples.rank(examples._above(config, probabilities), targets)
+    assert (first.kind, first.label) == (RIGHT, "Mass")
 
 
 def test_finding_without_a_threshold_is_never_right():

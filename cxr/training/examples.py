@@ -41,6 +41,7 @@ MOST = 8  # films that are right
 RIGHT, WRONG, NONE = "right", "wrong", "none"
 
 _COLUMNS = ("file", "labels", "source")
+_LEAST = 1e-6  # log-odds by which a finding at its threshold counts as above it
 
 
 @dataclass(frozen=True)
@@ -156,9 +157,10 @@ def _holds(offer: Offer, predictor: Predictor, film: Radiograph, targets: np.nda
 def _above(config: Config, probabilities: np.ndarray) -> np.ndarray:
     """Probabilities [N, 15] at the training prevalence -> log-odds above the thresholds [N, 14]."""
     thresholds = np.array([config.thresholds.get(label, np.nan) for label in FINDINGS])
-    above = probability.log_odds(probabilities[:, : len(FINDINGS)]) - probability.log_odds(
-        thresholds
-    )
+    found = probabilities[:, : len(FINDINGS)]
+    above = probability.log_odds(found) - probability.log_odds(thresholds)
+    # What reaches its threshold is flagged, even where both are 1 and log-odds end.
+    above = np.where(found >= thresholds, np.maximum(above, _LEAST), above)
     return np.where(np.isnan(above), -np.inf, above)
 
 
