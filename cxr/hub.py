@@ -64,10 +64,10 @@ def speaking_plainly(name: HubName) -> Iterator[None]:
 
 
 def give_up_in_time() -> None:
-    """Makes the Hub's client give up where nobody answers, after SECONDS_TO_CONNECT or _SILENT.
+    """Makes the Hub's client give up where nobody answers.
 
-    By itself it waits without end, and then five times more. What is refused or cut it still tries
-    again, for up to 23 s.
+    That is after SECONDS_TO_CONNECT or SECONDS_SILENT; by itself it waits without end, and then
+    five times more. What is refused or cut it still tries again, for up to 23 s.
     """
     import httpx2
     from huggingface_hub import set_client_factory
