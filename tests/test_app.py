@@ -21,6 +21,7 @@ from test_cli import KEYS, bad_files
 
 from cxr import prevalence, radiograph
 from cxr.serving import interface
+from cxr.serving.page import one_film
 from cxr.serving.predictor import Predictor
 from cxr.training import splits
 from cxr_labels import DISPLAY, LABELS, NO_FINDING
@@ -295,7 +296,7 @@ def test_nonsense_for_a_prevalence_does_not_lock_the_page(page):
 
 def test_film_is_answered_beside_nonsense_for_a_prevalence(predictor):
     """A film chosen then is answered at the default, with the sentence, and the box is reset."""
-    show = interface._shower(predictor)
+    show = one_film._shower(predictor)
     *page, box = show(str(FILM), 0, "about half")
     shown, problem = page[:2]
     assert shown.probabilities == pytest.approx(_scores("nih"))

@@ -26,9 +26,10 @@ from hub_standin import Hub
 from onnx import TensorProto, helper, numpy_helper
 from served import app
 
-from cxr.serving import examples, interface
+from cxr.serving import examples
 from cxr.serving.deadline import within
 from cxr.serving.model_source import MAX_FILES
+from cxr.serving.page import texts
 
 
 @pytest.fixture
@@ -165,7 +166,7 @@ def test_table_of_examples_offers_no_more_than_a_page_holds(tmp_path):
 )
 def test_texts_of_a_model_folder_are_shown_letter_by_letter(text, shown):
     """Markdown and HTML of somebody's model stay text, so that no picture is fetched by them."""
-    assert interface._plain(text) == shown
+    assert texts.plain(text) == shown
 
 
 # Networks. The smallest that answers as this project's do, and what could be wrong with it.

@@ -52,6 +52,10 @@ class Prediction:
     evidence: np.ndarray
     verdict: Verdict
 
+    def ranked(self) -> dict[str, float]:
+        """All labels with their probabilities, most likely first."""
+        return dict(sorted(self.probabilities.items(), key=lambda item: -item[1]))
+
     def evidence_of(self, label: str) -> np.ndarray:
         """The evidence map [h, w] of a label."""
         return self.evidence[LABELS.index(label)]
