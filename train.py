@@ -5,6 +5,7 @@
     python train.py --data nih/ --split official --arch densenet121 --image-size 384
     python train.py --data sample.zip --push-to-hub OWNER/NAME --private
     python train.py --data kaggle:nih-chest-xrays/sample
+    python train.py --data sample.zip --output runs/sample --resume
     accelerate launch train.py --data nih/
 
 --data is the Kaggle sample, the full release, a zip of either, or its name on Kaggle. A run decodes
@@ -54,7 +55,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"Stopped: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Stopped by you; films decoded so far are kept.", file=sys.stderr)
+        print(
+            f"Stopped by you; films decoded and epochs finished so far are kept: go on with "
+            f"--output {settings.output} --resume.",
+            file=sys.stderr,
+        )
         return 130
     return 0
 
@@ -141,6 +146,12 @@ def _parser() -> argparse.ArgumentParser:
         help="of split and training (default: %(default)s)",
     )
     add(
+        "--resume",
+        action="store_true",
+        help="go on with the training in --output that was cut off, after its last finished epoch; "
+        "the other options as they were",
+    )
+    add(
         "--push-to-hub",
         type=_repository,
         metavar="OWNER/NAME",
@@ -166,6 +177,8 @@ def _settings(arguments: list[str] | None) -> Settings:
         parser.error("--epochs and --freeze-epochs are both 0: nothing would be trained")
     if options.private and not options.push_to_hub:
         parser.error("--private is for --push-to-hub, which is not given")
+    if options.resume and not options.output:
+        parser.error("--resume goes on with the run in --output, which is not given")
     options.output = options.output or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}"
     return Settings(**vars(options))
 

@@ -85,6 +85,15 @@ def main_first(compute: Callable[[], Answer]) -> Answer:
     return own[0] if is_main() else compute()
 
 
+def gathered(value: Answer) -> list[Answer]:
+    """Everybody's value, by the number of the process."""
+    if processes() == 1:
+        return [value]
+    values: list = [None] * processes()
+    torch.distributed.all_gather_object(values, value)
+    return values
+
+
 @contextmanager
 def own_folder(folder: Path) -> Iterator[Path]:
     """Where this process writes: the folder, or for the others one that is thrown away."""

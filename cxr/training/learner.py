@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from fastai.callback.core import Callback
+from fastai.callback.core import Callback, CancelEpochException
 from fastai.callback.fp16 import AMPMode, MixedPrecision
 from fastai.callback.hook import hook_output
-from fastai.callback.progress import CSVLogger
 from fastai.callback.schedule import fit_one_cycle, lr_find, minimum  # noqa: F401 (adds methods)
 from fastai.callback.training import BnFreeze
 from fastai.data.block import DataBlock, MultiCategoryBlock, TransformBlock
@@ -27,12 +26,14 @@ from cxr import model_folder
 from cxr.training import distributed
 from cxr.training.augment import AugmentFilms, MixFilms, TensorBoxMap, TensorFilm
 from cxr.training.boxes import GRID
+from cxr.training.checkpoint import Checkpoint, Progress
 from cxr.training.evaluation.metrics import mean_auroc
 from cxr.training.films import Films
 from cxr.training.net import EvidenceNet
 from cxr.training.settings import ARTICLE
 from cxr_labels import LABELS
 
+FROZEN, UNFROZEN = "frozen", "unfrozen"  # the phases of a training
 BODY_RATE = 0.2  # the body learns at a fifth of the head's rate
 
 
@@ -213,9 +214,25 @@ class ChannelsLast(Callback):
         self.learn.xb = (films.contiguous(memory_format=torch.channels_last),)
 
 
+class ResumableLearner(Learner):
+    """A learner whose fit may begin at a later epoch of its schedule.
+
+    fastai's own way, SkipToEpoch, prints and records a line for each epoch that it skips.
+    """
+
+    first_epoch = 0
+
+    def _do_fit(self):
+        if progress := getattr(getattr(self, "progress", None), "mbar", None):
+            progress.update(0)  # starts its clock, whatever the first epoch is
+        for epoch in range(self.first_epoch, self.n_epoch):
+            self.epoch = epoch
+            self._with_events(self._do_epoch, "epoch", CancelEpochException)
+
+
 def make_learner(dls: DataLoaders, net: EvidenceNet, box_weight: float, folder: Path) -> Learner:
     """A fastai learner of the net on the loaders, with what the machine at hand is good at."""
-    return Learner(
+    return ResumableLearner(
         dls,
         net,
         loss_func=BCEWithLogitsLossFlat(),
@@ -243,24 +260,27 @@ def find_rate(learn: Learner, iterations: int) -> tuple[float, pd.DataFrame]:
     return float(found.minimum), tried.astype(float)
 
 
-def fit(learn: Learner, epochs: int, freeze_epochs: int, rate: float) -> pd.DataFrame:
+def fit(
+    learn: Learner, epochs: int, freeze_epochs: int, kept: Path, progress: Progress
+) -> pd.DataFrame:
     """Frozen epochs (the head alone), then the body too; returns and writes the history.
 
     On a CPU the early half of the body stays frozen: that doubles the speed, and its edges and
-    textures change least.
+    textures change least. kept: where a checkpoint is written after each epoch. progress: how far
+    an earlier training has come; the learning rate at least is in it.
     """
-    parts = [pd.DataFrame()]
-    if freeze_epochs:
+    rate = progress.rate
+    if freeze_epochs and progress.phase != UNFROZEN:
         learn.freeze()
-        parts.append(_fit_phase(learn, "frozen", freeze_epochs, rate))
+        progress = _fit_phase(learn, FROZEN, freeze_epochs, rate, kept, progress)
     if epochs:
         if learn.dls.device.type == "cpu":
             learn.freeze_to(1)
         else:
             learn.unfreeze()
         rates = slice(rate * BODY_RATE, rate)
-        parts.append(_fit_phase(learn, "unfrozen", epochs, rates))
-    history = pd.concat(parts, ignore_index=True)
+        progress = _fit_phase(learn, UNFROZEN, epochs, rates, kept, progress)
+    history = pd.DataFrame(progress.history)
     history["epoch"] = np.arange(1, len(history) + 1)
     history.to_csv(learn.path / model_folder.HISTORY, index=False)
     return history
@@ -276,12 +296,19 @@ def batch_size() -> int:
     return 64 if torch.cuda.is_available() else 32
 
 
-def _fit_phase(learn: Learner, name: str, epochs: int, rate: float | slice) -> pd.DataFrame:
-    log = f"history_{name}.csv"
-    learn.fit_one_cycle(epochs, rate, cbs=[CSVLogger(log), WeightAverage()])
-    history = pd.read_csv(learn.path / log)
-    (learn.path / log).unlink()
-    return history.assign(phase=name)
+def _fit_phase(
+    learn: Learner,
+    phase: str,
+    epochs: int,
+    rate: float | slice,
+    kept: Path,
+    progress: Progress,
+) -> Progress:
+    average = WeightAverage()
+    checkpoint = Checkpoint(kept, progress, phase, average)
+    learn.first_epoch = progress.epochs if progress.phase == phase else 0
+    learn.fit_one_cycle(epochs, rate, cbs=[average, checkpoint])
+    return checkpoint.progress
 
 
 def _precision() -> list[Callback]:

@@ -1,5 +1,7 @@
 """One training run, from the data to the finished model folder."""
 
+import hashlib
+import json
 import subprocess
 import time
 from collections.abc import Callable, Iterable
@@ -17,6 +19,7 @@ from cxr.radiograph import Radiograph
 from cxr.serving.predictor import Predictor
 from cxr.training import (
     boxes,
+    checkpoint,
     distributed,
     examples,
     export,
@@ -58,19 +61,23 @@ def train(settings: Settings) -> dict[str, Any] | None:
     """
     start = time.monotonic()
     folder = settings.output
+    if settings.resume and (folder / model_folder.CONFIG).is_file():
+        print(f"The run in {str(folder)!r} is complete already; nothing was done.")
+        return json.loads((folder / model_folder.METRICS).read_text(encoding="utf-8"))
     with distributed.joined():
-        distributed.from_main(lambda: _check_output(folder))
+        distributed.from_main(lambda: _check_output(folder, settings.resume))
         learner.seed_everything(settings.seed)
         # First: a wrong name should not cost a decoding.
         net = distributed.main_first(lambda: _make_net(settings))
         place = distributed.from_main(lambda: kaggle.locate(settings.data))
         data, films, split = distributed.main_first(lambda: _load(settings, place))
+        progress = _progress(settings, films, split)
         distributed.from_main(lambda: _open_folder(settings, data, split))
         films, box_sentence = _choose_boxes(settings, films, split)
         train_rows, valid_rows, test_rows = (np.flatnonzero(split == name) for name in splits.NAMES)
         schedule = _schedule(settings)
         if settings.epochs or settings.freeze_epochs:
-            schedule |= _fit(settings, net, films, train_rows, valid_rows)
+            schedule |= _fit(settings, net, films, train_rows, valid_rows, progress)
     if not distributed.is_main():
         return None
 
@@ -105,6 +112,7 @@ def train(settings: Settings) -> dict[str, Any] | None:
     config = replace(config, metrics=_headline(metrics))
     atomic.write_text(folder / model_folder.CARD, model_card.render(config, metrics))
     model_folder.write_config(folder, config)  # last: with it the folder counts as complete
+    checkpoint.remove(folder)
     print(summary.table(metrics))
     print(_ending(folder, time.monotonic() - start))
     return metrics
@@ -186,8 +194,13 @@ def _ending(folder: Path, seconds: float) -> str:
     )
 
 
-def _check_output(folder: Path) -> None:
-    """Raises DataError where a run would write between files that are not a run's."""
+def _check_output(folder: Path, resume: bool) -> None:
+    """Raises DataError where a run would write over a cut-off one, or between other files."""
+    if (folder / checkpoint.FILE).is_file() and not resume:
+        raise nih.DataError(
+            f"The folder {str(folder)!r} holds a training that was cut off; go on with it by "
+            "--resume, or name a new one by --output."
+        )
     if folder.is_dir() and any(folder.iterdir()) and not (folder / model_folder.SPLITS).is_file():
         raise nih.DataError(
             f"The folder {str(folder)!r} holds other files; name an empty or a new one by --output."
@@ -250,8 +263,48 @@ def _choose_boxes(settings: Settings, films: Films, split: np.ndarray) -> tuple[
     return films, f"The evidence maps were taught with the boxes of {boxed:,} training films."
 
 
+def _progress(settings: Settings, films: Films, split: np.ndarray) -> checkpoint.Progress:
+    """How far the training to go on with has come; where there is none, that of a new one.
+
+    Raises CheckpointError where it was begun with other options or films.
+    """
+    boxed = sorted(films.boxes.of_film)
+    begun = {
+        "--arch": settings.arch,
+        "--image-size": settings.image_size,
+        "--epochs": settings.epochs,
+        "--freeze-epochs": settings.freeze_epochs,
+        "--lr": settings.lr,
+        "--recipe": settings.recipe,
+        "--seed": settings.seed,
+        "--start": [str(folder) for folder in settings.start],
+        "split or set of films": _digest([films.names, split.tolist()]),
+        "list of boxes": _digest([films.boxes.of_film[name] for name in boxed]),
+        "number of processes": distributed.processes(),
+    }
+    found = None
+    if settings.resume:
+        found = checkpoint.read(settings.output / checkpoint.FILE, begun)
+        epochs = settings.freeze_epochs + settings.epochs
+        print(
+            f"Going on after {len(found.history)} of {epochs} epochs."
+            if found
+            else "Note: no finished epoch was found to go on from; the training begins anew."
+        )
+    return found or checkpoint.Progress(begun)
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
+
+
 def _fit(
-    settings: Settings, net: EvidenceNet, films: Films, train: np.ndarray, valid: np.ndarray
+    settings: Settings,
+    net: EvidenceNet,
+    films: Films,
+    train: np.ndarray,
+    valid: np.ndarray,
+    progress: checkpoint.Progress,
 ) -> dict[str, Any]:
     """Trains the net in place and draws the run's figures; returns rate and speed."""
     drawn = settings.output / model_folder.FIGURES
@@ -266,18 +319,28 @@ def _fit(
     box_weight = 0.0 if settings.recipe == ARTICLE else BOX_WEIGHT
     with distributed.own_folder(settings.output) as folder:
         learn = learner.make_learner(dls, net, box_weight, folder)
-        rate = settings.lr or distributed.from_main(lambda: _find_rate(learn, drawn))
+        rate = (
+            progress.rate or settings.lr or distributed.from_main(lambda: _find_rate(learn, drawn))
+        )
+        progress = replace(progress, rate=rate)
         start = time.monotonic()
         with distributed.shared(learn):
-            history = learner.fit(learn, settings.epochs, settings.freeze_epochs, rate)
+            history = learner.fit(
+                learn,
+                settings.epochs,
+                settings.freeze_epochs,
+                settings.output / checkpoint.FILE,
+                progress,
+            )
         seconds = time.monotonic() - start
     if distributed.is_main():
         figures.history(history, drawn / "history.png")
+    trained = (len(history) - len(progress.history)) * len(train)
     return {
         "learning_rate": rate,
         "device": str(dls.device),
         "processes": distributed.processes(),
-        "films_per_second": round(len(history) * len(train) / seconds, 1),
+        "films_per_second": round(trained / seconds, 1) if trained else None,
     }
 
 

@@ -23,7 +23,8 @@ class Settings:
     image_size: pixels. lr: of the head; None means by the learning-rate finder. split: one of
     splits.KINDS, or the path of a splits.csv. recipe: one of RECIPES. thresholds: the rule that
     chooses them, as thresholds.parse_rule reads it. boxes: BBox_List_2017.csv. start: model folders
-    whose averaged weights the training starts from; none for ImageNet's. push_to_hub: where the
+    whose averaged weights the training starts from; none for ImageNet's. resume: go on with the
+    training that was cut off in output. push_to_hub: where the
     finished folder is published; private: there as a new repository that only its owner can see.
     """
 
@@ -40,5 +41,6 @@ class Settings:
     boxes: Path | None = None
     start: tuple[Path, ...] = ()
     seed: int = 42
+    resume: bool = False
     push_to_hub: HubName | None = None
     private: bool = False

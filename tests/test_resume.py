@@ -1,0 +1,183 @@
+"""A training that was killed goes on where it stopped, and ends as if nothing had happened."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import planted
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from cxr.training import checkpoint
+
+ROOT = Path(__file__).parents[1]
+FROZEN, EPOCHS = 1, 2
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory) -> Path:
+    return planted.make_folder(tmp_path_factory.mktemp("planted") / "films", patients=30)
+
+
+@pytest.fixture(scope="module")
+def unbroken(films, tmp_path_factory) -> Path:
+    """The folder of a training that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("unbroken") / "model"
+    assert _run(films, folder).returncode == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cut_off(films, tmp_path_factory) -> Path:
+    """The folder of a training that was killed after its first epoch, the head's."""
+    folder = tmp_path_factory.mktemp("cut_off") / "model"
+    _kill_after(films, folder, epochs=FROZEN)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def resumed(films, cut_off, tmp_path_factory) -> Path:
+    """The folder of one that was killed again in its last epoch."""
+    folder = shutil.copytree(cut_off, tmp_path_factory.mktemp("resumed") / "model")
+    _kill_after(films, folder, "--resume", epochs=FROZEN + EPOCHS - 1)
+    done = _run(films, folder, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert f"Going on after {FROZEN + EPOCHS - 1} of {FROZEN + EPOCHS} epochs." in done.stdout
+    return folder
+
+
+def test_killed_training_ends_with_the_weights_of_an_unbroken_one(unbroken, resumed):
+    """Every weight is the same, to the last bit."""
+    wanted, got = (load_file(f / "model.safetensors") for f in (unbroken, resumed))
+    assert wanted.keys() == got.keys()
+    assert [name for name in wanted if not torch.equal(wanted[name], got[name])] == []
+
+
+def test_killed_training_has_the_history_of_an_unbroken_one(unbroken, resumed):
+    """Each epoch has its row once, with the same losses."""
+    wanted, got = (pd.read_csv(f / "history.csv").drop(columns="time") for f in (unbroken, resumed))
+    pd.testing.assert_frame_equal(wanted, got)
+
+
+def test_finished_training_keeps_no_checkpoint(resumed):
+    """Neither the file nor a half written one is left in the model folder."""
+    assert [path.name for path in resumed.iterdir() if "checkpoint" in path.name] == []
+
+
+def test_resuming_a_finished_training_does_nothing(films, resumed):
+    """So that a job that is started over and over ends well."""
+    before = {path: path.stat().st_mtime_ns for path in resumed.rglob("*")}
+    done = _run(films, resumed, "--resume")
+    assert done.returncode == 0
+    assert "complete already" in done.stdout
+    assert {path: path.stat().st_mtime_ns for path in resumed.rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ((), "holds a training that was cut off; go on with it by --resume"),
+        (("--resume", "--seed", "7"), "was begun with another --seed (42, now 7)"),
+    ],
+)
+def test_cut_off_training_is_not_gone_on_from_otherwise(films, cut_off, options, words):
+    """Other options, or none, end with a sentence and leave the folder as it was."""
+    before = {path.name: path.read_bytes() for path in cut_off.iterdir() if path.is_file()}
+    done = _run(films, cut_off, *options)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert {p.name: p.read_bytes() for p in cut_off.iterdir() if p.is_file()} == before
+
+
+@pytest.mark.parametrize("option", ["--epochs", "split or set of films", "list of boxes"])
+def test_every_option_that_matters_is_compared(cut_off, option):
+    """What was begun otherwise is named."""
+    begun = torch.load(cut_off / checkpoint.FILE, weights_only=True)["begun"]
+    assert checkpoint.read(cut_off / checkpoint.FILE, begun)
+    with pytest.raises(checkpoint.CheckpointError, match=f"another {option}"):
+        checkpoint.read(cut_off / checkpoint.FILE, begun | {option: "other"})
+
+
+def test_damaged_checkpoint_is_said(films, cut_off, tmp_path):
+    """A checkpoint that is cut off ends with a sentence that names it."""
+    whole = (cut_off / checkpoint.FILE).read_bytes()
+    (tmp_path / checkpoint.FILE).write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "splits.csv").write_bytes((cut_off / "splits.csv").read_bytes())
+    done = _run(films, tmp_path, "--resume")
+    assert done.returncode == 1
+    assert "is damaged; delete it" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_checkpoint_that_would_run_code_is_refused(tmp_path):
+    """A pickle in a checkpoint's place is not executed."""
+
+    class Planted:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / "run"),))
+
+    torch.save({"begun": Planted()}, tmp_path / checkpoint.FILE)
+    with pytest.raises(checkpoint.CheckpointError, match="is damaged"):
+        checkpoint.read(tmp_path / checkpoint.FILE, {})
+    assert not (tmp_path / "run").exists()
+
+
+def test_resuming_needs_the_folder(films):
+    """Without --output there is nothing to go on with."""
+    command = [sys.executable, "train.py", "--data", str(films), "--resume"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "--resume goes on with the run in --output, which is not given" in done.stderr
+
+
+def _command(films: Path, folder: Path, *options: str) -> list[str]:
+    size = ["--image-size", "64", "--freeze-epochs", str(FROZEN), "--epochs", str(EPOCHS)]
+    place = ["--data", str(films), "--boxes", str(films / "BBox_List_2017.csv")]
+    return [
+        sys.executable,
+        "train.py",
+        *place,
+        "--output",
+        str(folder),
+        "--lr",
+        "3e-3",
+        *size,
+        *options,
+    ]
+
+
+def _run(films: Path, folder: Path, *options: str) -> subprocess.CompletedProcess:
+    command = _command(films, folder, *options)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def _kill_after(films: Path, folder: Path, *options: str, epochs: int) -> None:
+    """Kills a training, as a machine that is taken away does, once so many epochs are kept."""
+    process = subprocess.Popen(
+        _command(films, folder, *options),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    end = time.monotonic() + 300
+    while _kept(folder) < epochs:
+        assert process.poll() is None, "the training ended before it could be killed"
+        assert time.monotonic() < end, "no epoch was kept"
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert _kept(folder) < FROZEN + EPOCHS
+
+
+def _kept(folder: Path) -> int:
+    path = folder / checkpoint.FILE
+    if not path.is_file():
+        return 0
+    return len(torch.load(path, weights_only=True)["history"])
