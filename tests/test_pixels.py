@@ -211,6 +211,26 @@ def test_damaged_film_in_zip_is_marked(made, tmp_path):
     assert cache.readable.tolist() == [True, False, True]
 
 
+def test_disk_without_room_is_said_before_decoding(made, tmp_path):
+    """Films that the disk cannot hold end the build with a sentence, and nothing is written."""
+    side = 100_000
+    count = 2 * shutil.disk_usage(tmp_path).total // side**2 + 1
+    names = [f"{i}.png" for i in range(count)]
+    with pytest.raises(nih.DataError, match="GB are free; free some"):
+        pixels.build(FilmSource(dict.fromkeys(names, "film.png")), names, side, tmp_path)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_room_taken_is_said_before_decoding(tmp_path, capsys):
+    """Where the cache is large, what it takes and what is free stand before the first film."""
+    (tmp_path / "film.png").write_bytes(b"no picture")
+    names = [f"{i}.png" for i in range(30)]
+    source = FilmSource(dict.fromkeys(names, str(tmp_path / "film.png")))
+    pixels.build(source, names, 2048, tmp_path / "cache", processes=1)
+    said = capsys.readouterr().out
+    assert "The decoded films take 0.1 GB in" in said
+
+
 def test_cache_lies_where_the_environment_says(made, tmp_path, monkeypatch):
     """Without a folder the cache lies below $CXR_CACHE."""
     monkeypatch.setenv("CXR_CACHE", str(tmp_path / "mine"))

@@ -9,6 +9,7 @@ maps the file into memory: resident memory does not grow with the number of film
 import hashlib
 import multiprocessing
 import os
+import shutil
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -19,11 +20,13 @@ import numpy as np
 from tqdm import tqdm
 
 from cxr import atomic, machine, radiograph
-from cxr.training.nih import FilmReader, FilmSource
+from cxr.training.nih import DataError, FilmReader, FilmSource
 
 _CHUNK = 32  # films a task: about half a second of work
 # The pixels that an older reader made are not those of this one: raise when squeezing changes.
 _VERSION = 2
+_SPARE = 500 * 2**20  # bytes left for everything else: the model folder, the system
+_WORTH_SAYING = 100 * 2**20  # bytes
 
 
 @dataclass
@@ -75,10 +78,12 @@ def build(
     """Decodes the films that the cache does not hold yet, in parallel, with a progress bar.
 
     names: films, in the order of the cache. size: side in pixels. processes: the cores granted
-    to this process when None. Films that cannot be read are marked, not raised.
+    to this process when None. Films that cannot be read are marked, not raised. Says beforehand how
+    much the cache takes; raises DataError when the disk has no room for it.
     """
     folder = (folder or default_folder()) / _key(names, size)
     folder.mkdir(parents=True, exist_ok=True)
+    _check_room(folder, len(names), size)
     if not (folder / "films.npy").is_file():
         (folder / "state.npy").unlink(missing_ok=True)
         _create(folder / "films.npy", (len(names), size, size))
@@ -87,6 +92,26 @@ def build(
     if len(todo):
         _decode(source, names, size, folder, state, todo, processes or machine.cores())
     return PixelCache(folder, size, state.readable.copy())
+
+
+def _check_room(folder: Path, films: int, size: int) -> None:
+    """Says what the films will take beyond what is on disk; raises DataError where it is too much.
+
+    The file is a hole at first, so its length says nothing of the room that it takes.
+    """
+    file = folder / "films.npy"
+    taken = file.stat().st_blocks * 512 if file.is_file() else 0
+    needed, free = films * size * size - taken, shutil.disk_usage(folder).free
+    if needed <= 0:
+        return
+    where = f"{str(folder.parent)!r}, where {free / 1e9:,.1f} GB are free"
+    if needed + _SPARE > free:
+        raise DataError(
+            f"The films at {size} px need {needed / 1e9:,.1f} GB in {where}; free some, name "
+            "another folder in CXR_CACHE, or choose a smaller --image-size."
+        )
+    if needed > _WORTH_SAYING:
+        print(f"The decoded films take {needed / 1e9:,.1f} GB in {where}.")
 
 
 @dataclass
