@@ -74,22 +74,40 @@ class AugmentFilms(RandTransform):
         self.qualities = 100 + draw(100 - self.quality)
 
     def encodes(self, films: TensorFilm):
-        moved = self._regrain(self._move(films.as_subclass(torch.Tensor)))
-        contrast, brightness = (v[:, None, None, None] for v in (self.contrast, self.brightness))
-        # Contrast turns about the middle grey: (x - 0.5) * contrast + 0.5 + brightness.
-        grey = moved.mul_(contrast).add_(0.5 - 0.5 * contrast + brightness).clamp_(0, 1)
-        return TensorFilm(compress(grey, self.qualities).clamp_(0, 1))
+        moved = self._move(films.as_subclass(torch.Tensor))
+        exposed = self._add_noise(self._expose(moved)).clamp_(0, 1)
+        return TensorFilm(compress(exposed, self.qualities).clamp_(0, 1))
 
     def encodes(self, maps: TensorBoxMap):  # type: ignore[no-redef]  # noqa: F811
         if not maps.any():
             return maps
         return TensorBoxMap(self._move(maps.as_subclass(torch.Tensor)))
 
-    def _regrain(self, films: torch.Tensor) -> torch.Tensor:
-        """Towards the 3x3 mean (blur) or away from it (sharpness), then noise."""
-        blur, grain = (v[:, None, None, None] for v in (self.blur, self.grain))
-        mean = F.avg_pool2d(films, 3, stride=1, padding=1, count_include_pad=False)
-        return torch.lerp(films, mean, blur).add_(torch.randn_like(films) * grain)
+    def _expose(self, films: torch.Tensor) -> torch.Tensor:
+        """Towards the 3x3 mean (blur) or away from it (sharpness), then contrast and brightness.
+
+        Both in one convolution of each film with a kernel of its own. Contrast turns about the
+        middle grey: (x - 0.5) * contrast + 0.5 + brightness.
+        """
+        kernels = (self.blur / 9)[:, None, None, None].repeat(1, 1, 3, 3)
+        kernels[:, 0, 1, 1] += 1 - self.blur
+        kernels *= self.contrast[:, None, None, None]
+        shifts = 0.5 - 0.5 * self.contrast + self.brightness
+        as_channels = F.pad(films.transpose(0, 1), (1, 1, 1, 1), mode="replicate")
+        return F.conv2d(as_channels, kernels, shifts, groups=len(films)).transpose(0, 1)
+
+    def _add_noise(self, films: torch.Tensor) -> torch.Tensor:
+        """Each film takes its noise from another place of one field, drawn anew for each batch.
+
+        Drawing it for every pixel would take longer than all else that is done to a film.
+        """
+        area = films[0].numel()
+        field = torch.randn(2 * area, device=films.device)
+        places = torch.randint(area, (len(films),)).tolist()
+        grains = (self.grain * self.contrast).tolist()
+        for film, place, grain in zip(films, places, grains, strict=True):
+            film.add_(field[place : place + area].view_as(film), alpha=grain)
+        return films
 
     def _move(self, pictures: torch.Tensor) -> torch.Tensor:
         grid = _affine_grid(self.theta, pictures.shape[-2], pictures.shape[-1])
@@ -122,30 +140,30 @@ def compress(films: torch.Tensor, qualities: torch.Tensor) -> torch.Tensor:
     The lossy step alone: cosines of 8x8 blocks are rounded to the standard's steps, scaled by the
     quality as libjpeg does. A border that fills no block stays as it is.
     """
-    lossy = (qualities < 100).nonzero()[:, 0]
     side = films.shape[-1] // _BLOCK * _BLOCK
-    if not len(lossy) or not side:
+    if not side:
         return films
-    blocks = films[lossy, 0, :side, :side].reshape(len(lossy), side // 8, 8, side // 8, 8)
-    quality = qualities[lossy].clamp(1, 99)
-    scale = torch.where(quality < 50, 50 / quality, 2 - quality / 50)
-    steps = (_QUANTA.to(films.device) * scale[:, None, None]).round().clamp(1, 255) / 255
     cosines = _cosines(films.device)
-    turned = torch.einsum("ui,nxiyj,vj->nxuyv", cosines, blocks - _LEVEL, cosines)
-    steps = steps[:, None, :, None]
-    rounded = (turned / steps).round_() * steps
-    back = torch.einsum("ui,nxuyv,vj->nxiyj", cosines, rounded, cosines) + _LEVEL
+    quality = qualities.clamp(1, 99)
+    scale = torch.where(quality < 50, 50 / quality, 2 - quality / 50)[:, None]
+    steps = (_QUANTA.to(films.device).flatten() * scale).round().clamp(1, 255) / 255
     films = films.clone()
-    films[lossy, 0, :side, :side] = back.reshape(len(lossy), side, side)
+    # One by one, for a film's blocks stay in a processor's cache and a batch's do not.
+    for i in (qualities < 100).nonzero()[:, 0].tolist():
+        whole = films[i : i + 1, :, :side, :side]
+        blocks = F.pixel_unshuffle(whole - _LEVEL, _BLOCK).flatten(2)
+        rounded = (cosines @ blocks).div_(steps[i, :, None]).round_().mul_(steps[i, :, None])
+        back = (cosines.T @ rounded).unflatten(-1, (side // _BLOCK, side // _BLOCK))
+        whole.copy_(F.pixel_shuffle(back, _BLOCK).add_(_LEVEL))
     return films
 
 
 def _cosines(device: torch.device) -> torch.Tensor:
-    """The orthonormal cosine transform of 8 values, [8, 8]."""
+    """The orthonormal cosine transform of 8x8 values, row by row: [64, 64]."""
     at = torch.arange(_BLOCK, device=device, dtype=torch.float32)
     waves = torch.cos(torch.pi / _BLOCK * (at + 0.5) * at[:, None]) * (2 / _BLOCK) ** 0.5
     waves[0] *= 0.5**0.5
-    return waves
+    return torch.kron(waves, waves)
 
 
 class MixFilms(RandTransform):
