@@ -3,6 +3,7 @@
     python -m cxr predict models/starter film.png
     python -m cxr predict models/starter film.png --json
     python -m cxr predict models/starter folder/ --csv --output answers.csv
+    python -m cxr predict models/starter folder/ --csv --output answers.csv --resume
     python -m cxr predict models/starter film.png --prevalence Effusion=0.3
     python -m cxr predict OWNER/NAME film.png
     python -m cxr evaluate models/starter nih/ --output report
@@ -19,10 +20,11 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TextIO
+
+from tqdm import tqdm
 
 import cxr.prevalence
 import cxr.publish
@@ -31,7 +33,7 @@ from cxr import atomic, hub, model_folder, radiograph
 from cxr.hub import HubError, HubName
 from cxr.model_folder import ModelFolderError
 from cxr.prevalence import DEFAULT, Prevalence
-from cxr.serving import analysis, model_source
+from cxr.serving import analysis, archive, model_source
 from cxr.serving.predictor import Predictor
 from cxr.space import SpaceError
 
@@ -68,23 +70,34 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def predict(options: argparse.Namespace) -> int:
-    """Answers for films one by one, so that results come as they are made."""
+    """Answers for films in their order, as they are made. What goes to --output is kept beside it
+    until all is done, so that a run that was cut off goes on with --resume."""
     predictor = Predictor(_find(options.model))
-    status = 0
-    with _output(options.output) as out:
-        write = _writer(out, options.form)
-        for given in map(Path, options.films):
-            # Path.is_dir raises on a name that is too long; that film's own answer says so.
-            films = _films_in(given) if os.path.isdir(given) else [given]
-            if not films:
-                print(f"There are no films in the folder {str(given)!r}.", file=sys.stderr)
-                status = 1
-            for path in films:
-                found = analysis.answer_file(predictor, path, str(path), options.prevalence)
-                write(found)
-                if found["refused"] is not None:
-                    print(f"{path}: {found['refused']}", file=sys.stderr)
-                    status = 1
+    films, status = _films(options.films)
+    if options.output is None:
+        found = archive.answers(predictor, films, options.prevalence)
+        return max(status, _write(sys.stdout, options.form, found))
+    part = archive.Part(options.output)
+    try:
+        kept = part.kept(predictor, options.prevalence) if options.resume else part.begin()
+        todo = [film for film in films if str(film) not in kept]
+        found = archive.answers(predictor, todo, options.prevalence)
+        for _ in tqdm(part.write(found), "Films", len(todo), disable=None, unit="film"):
+            pass
+    except archive.PartError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(
+            f"Stopped by you; answers so far are in {part.path}: go on by --resume.",
+            file=sys.stderr,
+        )
+        return 130
+    asked = set(map(str, films))
+    with atomic.replacing(options.output) as path, _open(path) as out:
+        found = (answer for answer in part.read() if answer["file"] in asked)
+        status = max(status, _write(out, options.form, found))
+    part.remove()
     return status
 
 
@@ -186,6 +199,11 @@ def _add_predict(commands) -> None:
     )
     command.add_argument("--output", metavar="FILE", help="write there (default: to the screen)")
     command.add_argument(
+        "--resume",
+        action="store_true",
+        help="with --output: go on where an earlier run of the same command was cut off",
+    )
+    command.add_argument(
         "--prevalence",
         metavar="nih|training|LABEL=SHARE,...",
         type=_prevalence,
@@ -264,6 +282,8 @@ def _check_predict(options: argparse.Namespace) -> str:
         return "a name is empty"
     if options.output and os.path.isdir(options.output):
         return f"--output {options.output!r} is a folder; name a file"
+    if options.resume and not options.output:
+        return "--resume goes on with the answers for --output, which is not given"
     return ""
 
 
@@ -319,16 +339,32 @@ def _films_in(folder: Path) -> list[Path]:
     return sorted(path for path in files if path.is_file())
 
 
-@contextmanager
-def _output(path: str | None) -> Iterator[TextIO]:
-    if path is None:
-        yield sys.stdout
-        return
-    with (
-        atomic.replacing(path) as part,
-        part.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
-    ):
-        yield file
+def _films(given: list[str]) -> tuple[list[Path], int]:
+    """The films that were named, and those of folders; 1 where a folder has none, else 0."""
+    films, status = [], 0
+    for path in map(Path, given):
+        # Path.is_dir raises on a name that is too long; that film's own answer says so.
+        found = _films_in(path) if os.path.isdir(path) else [path]
+        if not found:
+            print(f"There are no films in the folder {str(path)!r}.", file=sys.stderr)
+            status = 1
+        films += found
+    return films, status
+
+
+def _open(path: Path) -> TextIO:
+    return path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
+
+
+def _write(out: TextIO, form: str, answers: Iterable[dict[str, Any]]) -> int:
+    """Writes answers as they come; 1 where a film was refused, which stderr says too, else 0."""
+    write, status = _writer(out, form), 0
+    for found in answers:
+        write(found)
+        if found["refused"] is not None:
+            print(f"{found['file']}: {found['refused']}", file=sys.stderr)
+            status = 1
+    return status
 
 
 def _writer(out: TextIO, form: str):

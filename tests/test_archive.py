@@ -1,0 +1,132 @@
+"""Scoring many films from the command line: in order, in little memory, and never twice."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from films import encode
+from PIL import Image
+from test_cli import FILM, ROOT, predict
+
+# Prints the peak of its resident memory in MB when it has answered for a folder.
+MEASURED = """if True:
+    import resource, sys
+    from cxr.__main__ import main
+    status = main(["predict", "models/starter", sys.argv[1], "--json", "--output", sys.argv[2]])
+    print(status, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory) -> Path:
+    """Forty films that differ, of which two cannot be read."""
+    folder = tmp_path_factory.mktemp("films")
+    with Image.open(FILM) as image:
+        film = image.convert("L").resize((256, 256))
+    for i in range(40):
+        turned = film.rotate(i / 4)
+        (folder / f"{i:02d}.png").write_bytes(b"no film" if i in (3, 30) else encode(turned))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def unbroken(films, tmp_path_factory) -> str:
+    """What a run that nothing interrupts writes as CSV."""
+    target = tmp_path_factory.mktemp("unbroken") / "answers.csv"
+    assert predict(films, "--csv", "--output", target).returncode == 1  # two are unreadable
+    return target.read_text()
+
+
+def test_answers_come_in_the_order_of_the_films(films, unbroken):
+    """Whichever film is done first."""
+    rows = unbroken.splitlines()[1:]
+    assert [row.split(",")[0] for row in rows] == [str(path) for path in sorted(films.iterdir())]
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_cut_off_run_goes_on_where_it_stopped(films, unbroken, tmp_path, how):
+    """Killed or stopped by the user, it ends with the file that an unbroken run writes."""
+    target = tmp_path / "answers.csv"
+    _cut_off(films, target, how)
+    assert not target.exists()
+    done = predict(films, "--csv", "--output", target, "--resume")
+    assert done.returncode == 1
+    assert target.read_text() == unbroken
+    assert [path.name for path in tmp_path.iterdir()] == ["answers.csv"]
+
+
+def test_answered_films_are_not_answered_again(films, unbroken, tmp_path):
+    """What stands in the part file is taken as it is; an answer cut in half is made anew."""
+    target = tmp_path / "answers.csv"
+    _cut_off(films, target, signal.SIGKILL)
+    part = Path(f"{target}.part")
+    first, *_ = part.read_text().splitlines()
+    marked = json.loads(first) | {"warnings": ["Answered before."]}
+    part.write_text(json.dumps(marked) + '\n{"file": "half of an ans')
+    predict(films, "--csv", "--output", target, "--resume")
+    changed = target.read_text().splitlines()
+    assert "Answered before." in changed[1]
+    assert changed[2:] == unbroken.splitlines()[2:]
+
+
+def test_answers_of_another_prevalence_are_not_gone_on_from(films, tmp_path):
+    """They do not belong into one table; the sentence says so and nothing is lost."""
+    target = tmp_path / "answers.csv"
+    _cut_off(films, target, signal.SIGKILL)
+    before = Path(f"{target}.part").read_bytes()
+    done = predict(films, "--csv", "--output", target, "--resume", "--prevalence", "training")
+    assert done.returncode == 2
+    assert "are of another model or prevalence" in done.stderr
+    assert Path(f"{target}.part").read_bytes() == before
+
+
+def test_resuming_needs_a_file():
+    """On the screen nothing can be gone on with."""
+    done = predict(FILM, "--resume")
+    assert done.returncode == 2
+    assert "--resume goes on with the answers for --output" in done.stderr
+
+
+def test_memory_does_not_grow_with_the_films(films, tmp_path):
+    """Eight times the films take no more than 10 % more memory at their peak."""
+    few, many = tmp_path / "few", tmp_path / "many"
+    for folder, copies in ((few, 1), (many, 8)):
+        folder.mkdir()
+        for path in sorted(films.iterdir()):
+            for copy in range(copies):
+                os.link(path, folder / f"{path.stem}-{copy}.png")
+    assert _peak(many, tmp_path) < 1.1 * _peak(few, tmp_path)
+
+
+def _peak(folder: Path, scratch: Path) -> float:
+    """MB of resident memory at the most while a folder is answered."""
+    command = [sys.executable, "-c", MEASURED, str(folder), str(scratch / f"{folder.name}.json")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    status, peak = done.stdout.split()
+    assert status == "1"
+    return float(peak)
+
+
+def _cut_off(films: Path, target: Path, how: signal.Signals) -> None:
+    """Ends a run once it has answered a few films."""
+    command = [sys.executable, "-m", "cxr", "predict", "models/starter", str(films), "--csv"]
+    process = subprocess.Popen(
+        [*command, "--output", str(target)],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    part = Path(f"{target}.part")
+    end = time.monotonic() + 60
+    while not (part.is_file() and part.read_bytes().count(b"\n") >= 3):
+        assert process.poll() is None, "it ended before it could be cut off"
+        assert time.monotonic() < end, "no film was answered"
+        time.sleep(0.005)
+    process.send_signal(how)
+    process.wait()
+    assert part.is_file(), "it was done before it could be cut off"
