@@ -48,7 +48,7 @@ clean:
 	$(SERVE) -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-.venv-dev/installed: requirements.txt requirements-train.txt requirements-kaggle.txt requirements-dev.txt
+.venv-dev/installed: requirements.txt requirements-train.txt requirements-kaggle.txt requirements-ray.txt requirements-dev.txt
 	$(PYTHON) -m venv --clear .venv-dev
 	$(DEV) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@

@@ -16,11 +16,12 @@ still answered), nothing could be measured or the Hub refused, 2 for wrong usage
 
 import argparse
 import csv
+import importlib.util
 import io
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -34,6 +35,7 @@ from cxr.hub import HubError, HubName
 from cxr.model_folder import ModelFolderError
 from cxr.prevalence import DEFAULT, Prevalence
 from cxr.serving import analysis, archive, model_source
+from cxr.serving.model_source import Model
 from cxr.serving.predictor import Predictor
 from cxr.space import SpaceError
 
@@ -72,26 +74,25 @@ def main(arguments: list[str] | None = None) -> int:
 def predict(options: argparse.Namespace) -> int:
     """Answers for films in their order, as they are made. What goes to --output is kept beside it
     until all is done, so that a run that was cut off goes on with --resume."""
-    predictor = Predictor(_find(options.model))
+    model = _find(options.model)
     films, status = _films(options.films)
-    if options.output is None:
-        found = archive.answers(predictor, films, options.prevalence)
-        return max(status, _write(sys.stdout, options.form, found))
-    part = archive.Part(options.output)
+    answers = _ray_answers if options.ray else _answers
+    part = archive.Part(options.output) if options.output else None
     try:
-        kept = part.kept(predictor, options.prevalence) if options.resume else part.begin()
+        if part is None:
+            found = answers(model, films, options.prevalence)
+            return max(status, _write(sys.stdout, options.form, found))
+        kept = part.kept(model, options.prevalence) if options.resume else part.begin()
         todo = [film for film in films if str(film) not in kept]
-        found = archive.answers(predictor, todo, options.prevalence)
+        found = answers(model, todo, options.prevalence)
         for _ in tqdm(part.write(found), "Films", len(todo), disable=None, unit="film"):
             pass
-    except archive.PartError as error:
+    except archive.ArchiveError as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(
-            f"Stopped by you; answers so far are in {part.path}: go on by --resume.",
-            file=sys.stderr,
-        )
+        kept_in = f"; answers so far are in {part.path}: go on by --resume" if part else ""
+        print(f"Stopped by you{kept_in}.", file=sys.stderr)
         return 130
     asked = set(map(str, films))
     with atomic.replacing(options.output) as path, _open(path) as out:
@@ -99,6 +100,18 @@ def predict(options: argparse.Namespace) -> int:
         status = max(status, _write(out, options.form, found))
     part.remove()
     return status
+
+
+def _answers(model: Model, films: list[Path], prevalence: Prevalence) -> Iterator[dict[str, Any]]:
+    return archive.answers(Predictor(model), films, prevalence)
+
+
+def _ray_answers(
+    model: Model, films: list[Path], prevalence: Prevalence
+) -> Iterator[dict[str, Any]]:
+    from cxr.serving import ray_archive
+
+    return ray_archive.answers(model, films, prevalence)
 
 
 def evaluate(options: argparse.Namespace) -> int:
@@ -204,6 +217,12 @@ def _add_predict(commands) -> None:
         help="with --output: go on where an earlier run of the same command was cut off",
     )
     command.add_argument(
+        "--ray",
+        action="store_true",
+        help="share the films out over the Ray cluster in $RAY_ADDRESS, or start one here; needs "
+        "requirements-ray.txt, and films and model under the same names on every machine",
+    )
+    command.add_argument(
         "--prevalence",
         metavar="nih|training|LABEL=SHARE,...",
         type=_prevalence,
@@ -282,6 +301,8 @@ def _check_predict(options: argparse.Namespace) -> str:
         return "a name is empty"
     if options.output and os.path.isdir(options.output):
         return f"--output {options.output!r} is a folder; name a file"
+    if options.ray and importlib.util.find_spec("ray") is None:
+        return "--ray needs the package 'ray'; install requirements-ray.txt"
     if options.resume and not options.output:
         return "--resume goes on with the answers for --output, which is not given"
     return ""

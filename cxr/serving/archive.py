@@ -15,14 +15,15 @@ import cxr.prevalence
 from cxr import machine
 from cxr.prevalence import DEFAULT, Prevalence
 from cxr.serving import analysis
+from cxr.serving.model_source import Model
 from cxr.serving.predictor import Predictor
 
 _PART = ".part"
 _SAME = ("model", "revision", "prevalence")  # what answers of one file have in common
 
 
-class PartError(ValueError):
-    """Answers that cannot be gone on from; the message is one sentence for a layman."""
+class ArchiveError(ValueError):
+    """Films that cannot be scored as asked; the message is one sentence for a layman."""
 
 
 def answers(
@@ -60,14 +61,14 @@ class Part:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         return set()
 
-    def kept(self, predictor: Predictor, prevalence: Prevalence) -> set[str]:
+    def kept(self, model: Model, prevalence: Prevalence) -> set[str]:
         """The files that were answered before; cuts off an answer that was half written.
 
-        Raises PartError when they were answered by another model, or at another prevalence.
+        Raises ArchiveError when they were answered by another model, or at another prevalence.
         """
         if not self.path.is_file():
             return self.begin()
-        asked = (predictor.model.name, predictor.model.revision, cxr.prevalence.name(prevalence))
+        asked = (model.name, model.revision, cxr.prevalence.name(prevalence))
         files, whole = set(), 0
         with self.path.open("rb+") as part:
             for line in part:
@@ -75,7 +76,7 @@ class Part:
                 if found is None:
                     break
                 if tuple(found.get(key) for key in _SAME) != asked:
-                    raise PartError(
+                    raise ArchiveError(
                         f"The answers in {str(self.path)!r} are of another model or prevalence; "
                         "give the same, or delete that file."
                     )

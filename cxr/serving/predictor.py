@@ -64,18 +64,26 @@ class Prediction:
 class Predictor:
     """Answers for films with the model of one folder."""
 
-    def __init__(self, model: str | Path | Model, config: model_folder.Config | None = None):
+    def __init__(
+        self,
+        model: str | Path | Model,
+        config: model_folder.Config | None = None,
+        cores: int | None = None,
+    ):
         """Raises ModelFolderError when the folder or its ONNX file does not fit.
 
         model: a folder, or what `model_source.find` found.
         config: of a folder that is still being made and has no config.json yet.
+        cores: that the network runs on; all that are granted to this process when None.
         """
         self.model = model if isinstance(model, Model) else Model.at(model)
         self.folder = self.model.folder
         self.config = config or model_folder.load(self.folder)
         path, size = self.folder / model_folder.ONNX, self.config.image_size
         try:
-            self._session, embedding_size = within(_PATIENCE, lambda: _open_session(path, size))
+            self._session, embedding_size = within(
+                _PATIENCE, lambda: _open_session(path, size, cores or machine.cores())
+            )
         except TimeoutError as error:
             raise ModelFolderError(
                 f"{str(path)!r} is not open after {_PATIENCE:.0f} seconds; it is damaged, or too "
@@ -134,10 +142,10 @@ def _flag(probabilities: np.ndarray, thresholds: dict[str, float]) -> tuple[str,
     )
 
 
-def _open_session(path: Path, size: int) -> tuple[onnxruntime.InferenceSession, int]:
+def _open_session(path: Path, size: int, cores: int) -> tuple[onnxruntime.InferenceSession, int]:
     """The network, tried out, and the size D of its embedding. Raises ModelFolderError."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = machine.cores()
+    options.intra_op_num_threads = cores
     options.log_severity_level = 4  # what goes wrong is said by an exception
     try:
         session = onnxruntime.InferenceSession(
