@@ -10,7 +10,7 @@ import gradio as gr
 from cxr.model_folder import Config
 from cxr.serving import analysis, endpoints, examples
 from cxr.serving.model_source import Model
-from cxr.serving.page import KEPT, one_film, style, texts
+from cxr.serving.page import KEPT, about, embedding, one_film, style, texts
 from cxr.serving.page.texts import plain
 from cxr.serving.predictor import Predictor
 
@@ -20,8 +20,8 @@ MAX_FILE_SIZE = "50mb"
 # no monitoring page, no traceback.
 LAUNCH: dict[str, Any] = {
     "theme": style.THEME,
-    "css": style.CSS,
-    "head": style.HEAD,
+    "css": style.CSS + about.CSS,
+    "head": style.HEAD + embedding.HEAD,
     "i18n": texts.translations(),
     "max_file_size": MAX_FILE_SIZE,
     "show_error": False,
@@ -42,9 +42,13 @@ def build(predictor: Predictor) -> gr.Blocks:
         title="Findings on a chest film", analytics_enabled=False, delete_cache=(KEPT // 2, KEPT)
     ) as demo:
         gr.Markdown(_introduction(predictor))
-        with gr.Tabs(), gr.Tab(texts.marker("one_film"), id="film"):
-            one_film.add(predictor, offered)
+        with gr.Tabs():
+            with gr.Tab(texts.marker("one_film"), id="film"):
+                one_film.add(predictor, offered)
+            with gr.Tab(texts.marker("about"), id="about"):
+                about.add(predictor)
         gr.Markdown(analysis.DISCLAIMER, elem_id="disclaimer")
+        embedding.add_link()
         endpoints.add(predictor)
     demo.queue(max_size=64)
     return demo
