@@ -49,8 +49,10 @@ found = client.predict(film, api_name="/analyze")
 CSS = """
 #about h2 { margin: 28px 0 8px; font-size: 20px; font-weight: 600; }
 #about p, #about li { max-width: 70ch; }
-#about .wide { overflow-x: auto; }
+#about .wide { overflow-x: auto; contain: inline-size; }
 #about table { border-collapse: collapse; margin: 8px 0; font-size: 14px; }
+#about :is(table, thead, tbody, tr) { border-width: 0 !important; }
+#about td:nth-child(2) { white-space: nowrap; }
 #about th, #about td { text-align: left; vertical-align: top; padding: 6px 16px 6px 0;
   border-width: 0 0 1px 0 !important; border-color: var(--border-color-primary); }
 #about th[scope="row"] { font-weight: 400; }
@@ -59,6 +61,8 @@ CSS = """
   border: 1px solid var(--border-color-primary); font: 13px/1.5 var(--font-mono); }
 #about code { overflow-wrap: anywhere; }
 #about summary { cursor: pointer; margin: 8px 0; }
+#about h3 { font-size: 15px; font-weight: 600; }
+#about a { padding: 0; }
 #about .use { border-left: 4px solid var(--color-accent); padding-left: 14px; }
 """
 
@@ -100,14 +104,17 @@ def _is_plot(drawn: Path, file: Path) -> bool:
 def _add_plots(folder: Path) -> None:
     found = plots(folder)
     gr.set_static_paths(list(found.values()))
-    for name, file in found.items():
-        gr.Image(
-            str(file),
-            label=texts.marker(f"plot_{name}"),
-            interactive=False,
-            buttons=["fullscreen"],
-            alt_text=PLOTS[name],
-        )
+    with gr.Row():
+        for name, file in found.items():
+            with gr.Column(min_width=300):
+                gr.HTML(f"<h3>{ABOUT[f'plot_{name}'].html}</h3>")
+                gr.Image(
+                    str(file),
+                    show_label=False,
+                    interactive=False,
+                    buttons=["fullscreen"],
+                    alt_text=PLOTS[name],
+                )
     if not found:
         gr.HTML(_paragraph("plotless"))
 

@@ -46,9 +46,17 @@ html:not(.compact) gradio-app:not(.compact) #{FULL} {{ display: none; }}
 .compact .gradio-container footer {{ display: none !important; }}
 .compact .gradio-container .main {{ padding: 8px 12px !important; }}
 .compact .gradio-container :is(.column, .row, .tabs, .tabitem) {{ gap: 8px !important; }}
+.compact .gradio-container .row {{ flex-wrap: wrap; }}
+.compact .gradio-container .column {{ min-width: 0 !important; }}
+.compact .gradio-container .row > .column {{ flex: 1 1 260px !important; }}
+.compact .gradio-container :is(#examples, #examples .gallery-container, #examples .grid-wrap) {{
+  height: auto !important; min-height: 0 !important; }}
+.compact .gradio-container #examples .grid-container {{
+  grid-template-columns: repeat(auto-fill, minmax(64px, 1fr)) !important; }}
+.compact .gradio-container #examples .caption-label {{ display: none; }}
 .compact .gradio-container .tabitem {{ padding: 0 !important; border: 0 !important; }}
 .compact .gradio-container :is(#meaning, #disclaimer, #problem) * {{ font-size: 12px !important; }}
-.compact .gradio-container #{FULL} {{ font-size: 13px; }}
+.compact .gradio-container #{FULL} a {{ padding: 0; font-size: 13px; }}
 """
 
 HEAD = f"<script>{_SCRIPT}</script><style>{_STYLE}</style>"

@@ -49,15 +49,6 @@ TEXTS: dict[str, Text] = {
     "about": Text("About", "关于"),
     "plots": Text("Plots of what was measured", "测量结果图"),
     "card": Text("The model's card (in its own language)", "模型说明卡（原文）"),
-    "plot_auroc": Text("AUROC of each label", "各标签的 AUROC"),
-    "plot_roc": Text("ROC curves", "ROC 曲线"),
-    "plot_precision_recall": Text("Precision and recall", "精确率与召回率"),
-    "plot_reliability": Text("Calibration", "校准"),
-    "plot_thresholds": Text("Sensitivity and specificity", "灵敏度与特异度"),
-    "plot_accuracy": Text("Accuracy against the threshold", "准确率随阈值的变化"),
-    "plot_subgroups": Text("Groups of patients", "患者亚组"),
-    "plot_history": Text("Course of the training", "训练过程"),
-    "plot_learning_rate": Text("Learning-rate finder", "学习率搜索"),
 }
 
 # What is said of the figures in metrics.json.
@@ -116,6 +107,15 @@ ABOUT: dict[str, Text] = {
         "measured.",
         "本模型未附测量结果。未经测量的模型不可依赖。",
     ),
+    "plot_auroc": Text("AUROC of each label", "各标签的 AUROC"),
+    "plot_roc": Text("ROC curves", "ROC 曲线"),
+    "plot_precision_recall": Text("Precision and recall", "精确率与召回率"),
+    "plot_reliability": Text("Calibration", "校准"),
+    "plot_thresholds": Text("Sensitivity and specificity", "灵敏度与特异度"),
+    "plot_accuracy": Text("Accuracy against the threshold", "准确率随阈值的变化"),
+    "plot_subgroups": Text("Groups of patients", "患者亚组"),
+    "plot_history": Text("Course of the training", "训练过程"),
+    "plot_learning_rate": Text("Learning-rate finder", "学习率搜索"),
     "plotless": Text("This model comes without plots.", "本模型未附图。"),
     "cardless": Text(
         "This model comes without a card, or with one that is too long to be shown.",
