@@ -14,10 +14,10 @@ from PIL import Image
 
 from cxr import model_folder
 from cxr.serving import folder_files
-from cxr.serving.page import card, embedding, measured, texts
-from cxr.serving.page.texts import ABOUT, MEASURED, Text
+from cxr.serving.page import card, embedding, files, measured, texts
+from cxr.serving.page.about_words import ABOUT, MEASURED
+from cxr.serving.page.texts import Text, finding
 from cxr.serving.predictor import Predictor
-from cxr_labels import DISPLAY
 
 # The figures that show numbers, and what they show to those who do not see them. Others, which
 # might show films, stay in their folder.
@@ -46,25 +46,7 @@ label = client.predict(film, api_name="/predict")
 found = client.predict(film, api_name="/analyze")
 """
 
-CSS = """
-#about h2 { margin: 28px 0 8px; font-size: 20px; font-weight: 600; }
-#about p, #about li { max-width: 70ch; }
-#about .wide { overflow-x: auto; contain: inline-size; }
-#about table { border-collapse: collapse; margin: 8px 0; font-size: 14px; }
-#about :is(table, thead, tbody, tr) { border-width: 0 !important; }
-#about td:nth-child(2) { white-space: nowrap; }
-#about th, #about td { text-align: left; vertical-align: top; padding: 6px 16px 6px 0;
-  border-width: 0 0 1px 0 !important; border-color: var(--border-color-primary); }
-#about th[scope="row"] { font-weight: 400; }
-#about pre { white-space: pre-wrap; overflow-wrap: anywhere; user-select: all; padding: 12px;
-  margin: 8px 0; border-radius: 8px; background: var(--background-fill-secondary);
-  border: 1px solid var(--border-color-primary); font: 13px/1.5 var(--font-mono); }
-#about code { overflow-wrap: anywhere; }
-#about summary { cursor: pointer; margin: 8px 0; }
-#about h3 { font-size: 15px; font-weight: 600; }
-#about a { padding: 0; }
-#about .use { border-left: 4px solid var(--color-accent); padding-left: 14px; }
-"""
+CSS = files.read("about.css")
 
 
 def add(predictor: Predictor) -> None:
@@ -72,12 +54,16 @@ def add(predictor: Predictor) -> None:
     folder = predictor.folder
     metrics = measured.read(folder)
     with gr.Column(elem_id="about"):
-        gr.HTML(_model(predictor) + _measured(metrics))
+        gr.HTML(_model(predictor) + _measured(metrics), apply_default_css=False)
         with gr.Accordion(texts.marker("plots"), open=False, elem_id="about-plots"):
             _add_plots(folder)
-        gr.HTML(_limits() + _embed() + _call() + _privacy(), js_on_load=embedding.ADDRESS)
+        gr.HTML(
+            _limits() + _embed() + _call() + _privacy(),
+            js_on_load=embedding.ADDRESS,
+            apply_default_css=False,
+        )
         with gr.Accordion(texts.marker("card"), open=False, elem_id="about-card") as about:
-            shown = gr.HTML(apply_default_css=True)
+            shown = gr.HTML(apply_default_css=False)
     about.expand(_carder(folder), None, shown, api_visibility="private", show_progress="hidden")
 
 
@@ -107,7 +93,7 @@ def _add_plots(folder: Path) -> None:
     with gr.Row():
         for name, file in found.items():
             with gr.Column(min_width=300):
-                gr.HTML(f"<h3>{ABOUT[f'plot_{name}'].html}</h3>")
+                gr.HTML(f"<h3>{ABOUT[f'plot_{name}'].html}</h3>", apply_default_css=False)
                 gr.Image(
                     str(file),
                     show_label=False,
@@ -116,7 +102,7 @@ def _add_plots(folder: Path) -> None:
                     alt_text=PLOTS[name],
                 )
     if not found:
-        gr.HTML(_paragraph("plotless"))
+        gr.HTML(_paragraph("plotless"), apply_default_css=False)
 
 
 def _carder(folder: Path) -> Callable[[], str]:
@@ -176,7 +162,7 @@ def _each(metrics: dict) -> str:
     dash = Text("-", "-")
     rows = [
         (
-            _both(DISPLAY[one.label]),
+            finding(one.label),
             dash if one.positives is None else _both(f"{one.positives:,}"),
             *(figure or dash for figure in (one.auroc, one.sensitivity, one.specificity)),
         )
@@ -224,7 +210,8 @@ def _paragraph(name: str) -> str:
 def _snippet(code: str) -> str:
     """Code to be copied; the page's address is put in by the page itself."""
     address = '<span class="address">ADDRESS</span>'
-    return f"<pre><code>{html.escape(code).replace('ADDRESS', address)}</code></pre>"
+    shown = html.escape(code).replace("ADDRESS", address)
+    return f'<pre class="snippet"><code>{shown}</code></pre>'
 
 
 def _link(address: str, content: str) -> str:

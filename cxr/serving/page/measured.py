@@ -8,7 +8,8 @@ from typing import Any
 
 from cxr import model_folder
 from cxr.serving import folder_files
-from cxr.serving.page.texts import MEASURED, Text
+from cxr.serving.page.about_words import MEASURED
+from cxr.serving.page.text import Text
 from cxr_labels import LABELS
 
 _LARGEST = 4 * 2**20  # bytes of metrics.json; those of training runs have some 150,000

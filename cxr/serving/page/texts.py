@@ -7,183 +7,193 @@ the one that the page is in: switching needs no answer of the server.
 
 import html
 import re
-from dataclasses import dataclass
 
 import gradio as gr
 
-ENGLISH, CHINESE = "en", "zh-CN"
+from cxr.serving.page.finding_words import finding, sentence
+from cxr.serving.page.said import said
+from cxr.serving.page.text import CHINESE, ENGLISH, LANGUAGE_CSS, Text
 
-
-@dataclass(frozen=True)
-class Text:
-    """The same words in both languages; plain text, not HTML."""
-
-    en: str
-    zh: str
-
-    def filled(self, **values: "str | Text") -> "Text":
-        """With values put in their places, each in its language."""
-        return Text(
-            self.en.format(**{k: v if isinstance(v, str) else v.en for k, v in values.items()}),
-            self.zh.format(**{k: v if isinstance(v, str) else v.zh for k, v in values.items()}),
-        )
-
-    @property
-    def html(self) -> str:
-        """Both languages, escaped; the style sheet shows one (`LANGUAGE_CSS`)."""
-        return "".join(
-            f'<span lang="{language}">{html.escape(words)}</span>'
-            for language, words in ((ENGLISH, self.en), (CHINESE, self.zh))
-        )
-
-
-# Gradio keeps the page's language in the document's own `lang`.
-LANGUAGE_CSS = """
-html:not([lang^="zh"]) span[lang="zh-CN"], html[lang^="zh"] span[lang="en"] { display: none; }
-"""
+__all__ = [
+    "CHINESE",
+    "ENGLISH",
+    "LANGUAGE_CSS",
+    "TEXTS",
+    "Text",
+    "finding",
+    "linked",
+    "marker",
+    "plain",
+    "said",
+    "sentence",
+    "translations",
+    "words",
+]
 
 TEXTS: dict[str, Text] = {
+    "title": Text("Findings on a chest film", "胸片征象"),
     "film": Text("Chest film", "胸片"),
     "one_film": Text("One film", "单张胸片"),
     # The tab on the model.
     "about": Text("About", "关于"),
     "plots": Text("Plots of what was measured", "测量结果图"),
     "card": Text("The model's card (in its own language)", "模型说明卡（原文）"),
+    # What stands over the tabs.
+    "introduction": Text(
+        "A model scores 14 findings on a frontal chest film and shows where on the film the "
+        "evidence lies.",
+        "模型为正位胸片上的 14 种征象评分，并显示依据位于片上何处。",
+    ),
+    "model": Text("Model:", "模型："),
+    "commit": Text("commit", "提交"),
+    "auroc": Text("mean AUROC {auroc}", "平均 AUROC {auroc}"),
+    "interval": Text(" ({low} to {high})", "（{low} 至 {high}）"),
+    "held_out": Text(" on held-out films", "，在留出的胸片上测得"),
+    "leaky": Text(" of patients that training saw too", "，但其中有训练时见过的患者"),
+    "alone": Text("; {auroc} from sex, age and view alone", "；仅凭性别、年龄和体位为 {auroc}"),
+    # A film in.
+    "how": Text(
+        "Drop a film anywhere on the page, paste it, or choose a file. ",
+        "将胸片拖放到页面任意处、粘贴，或选择文件。",
+    ),
+    "formats": Text(
+        "PNG, JPEG, TIFF, WebP, BMP or DICOM, 8 or 16 bit, up to {most} MB.",
+        "PNG、JPEG、TIFF、WebP、BMP 或 DICOM，8 或 16 位，不超过 {most} MB。",
+    ),
+    "too_large": Text(
+        "This file has {size} MB, and {most} MB are the most that is taken; save a smaller copy.",
+        "此文件有 {size} MB，最大只接受 {most} MB；请另存为较小的副本。",
+    ),
+    "not_sent": Text(
+        "The file could not be sent; check the connection and choose it again.",
+        "文件未能发送；请检查网络连接后重新选择。",
+    ),
+    "not_answered": Text(
+        "The server did not answer for this film; wait a moment and choose it again.",
+        "服务器未能就此片作答；请稍候再重新选择。",
+    ),
+    "examples": Text("Example films", "示例胸片"),
+    "sources": Text("Where the examples come from", "示例的来源"),
+    "labelled": Text("Labelled: {labels}", "标注：{labels}"),
+    "unlabelled": Text("labels not known", "标注未知"),
+    "empty": Text(
+        "Choose a film, or one of the examples, to see its findings here.",
+        "选择一张胸片或一个示例，即可在此查看其征象。",
+    ),
+    "busy": Text("Reading the film…", "正在读片……"),
+    # Refusals.
+    "no_scores": Text("No scores for this picture.", "此图像不予评分。"),
+    "unreadable": Text("This film could not be read.", "无法读取此胸片。"),
+    "note": Text("Please note.", "请注意。"),
+    # At a glance.
+    "most_likely": Text("Most likely", "最可能的征象"),
+    "reached": Text("reaches its threshold", "达到阈值"),
+    "threshold_mark": Text(
+        "The line across a bar is the finding's threshold.", "条上的竖线是该征象的阈值。"
+    ),
+    "choose_bar": Text(
+        "Choose a finding to see where its evidence lies.", "选择一种征象，查看其依据所在。"
+    ),
+    "meaning": Text(
+        "Each score is the model's estimate that the finding would be in the film's report, if "
+        "films came in the mix of {mix}. What reaches its threshold is the same at every "
+        "prevalence.",
+        "每个评分是模型的估计：假如胸片按{mix}的构成而来，报告中会写有该征象的概率。"
+        "无论取何患病率，达到阈值的征象都相同。",
+    ),
+    "mix_nih": Text("NIH's 112,120", " NIH 的 112,120 张胸片"),
+    "mix_training": Text("those that the model was trained on", "模型训练所用胸片"),
+    "mix_own": Text("NIH's 112,120, but with {shares}", " NIH 的 112,120 张胸片，但 {shares}"),
+    # Prevalence.
+    "prevalence": Text("State the scores at the prevalence of", "按以下患病率给出评分"),
+    "prevalence_nih": Text("NIH's 112,120 films", "NIH 的 112,120 张胸片"),
+    "prevalence_training": Text("the model's training films", "模型的训练胸片"),
+    "prevalence_own": Text("shares of my own, such as", "自定比例，例如"),
+    # Where.
+    "evidence": Text("Where the evidence lies", "依据所在"),
+    "film_alone": Text("The film alone", "仅看胸片"),
+    "choice": Text("Show the evidence for", "显示以下征象的依据"),
+    "plain_film": Text(
+        "The chest film as read, with nothing drawn over it.", "所读取的胸片，未叠加任何内容。"
+    ),
+    "shown": Text(
+        "Evidence for: {finding}. It peaks in the {where} of the picture.",
+        "{finding}的依据；最强处位于图像{where}。",
+    ),
+    "flat": Text(
+        "Evidence for: {finding}. All of the film speaks alike; there is no peak and no box.",
+        "{finding}的依据：全片各处相同，没有最强处，也没有框。",
+    ),
+    "legend": Text(
+        "The brighter the orange, the more that place spoke for the finding, compared with the "
+        "rest of this film. The box frames its peak.",
+        "橙色越亮，表示该处与本片其他部位相比越支持该征象。框标出最强处。",
+    ),
+    "legend_least": Text("least", "最弱"),
+    "legend_most": Text("most", "最强"),
+    "opacity": Text("Opacity of the evidence", "依据的不透明度"),
+    "boxes": Text("Draw the box", "画出框"),
+    "zoom_in": Text("Zoom in", "放大"),
+    "zoom_out": Text("Zoom out", "缩小"),
+    "whole": Text("Whole film", "整张胸片"),
+    "invert": Text("Swap black and white", "黑白反转"),
+    "fullscreen": Text("Full screen", "全屏"),
+    "level": Text("Window level", "窗位"),
+    "width": Text("Window width", "窗宽"),
+    "reset": Text("Reset", "复位"),
+    "viewport": Text(
+        "The film. Keys: plus and minus zoom, 0 shows all of it, arrows move it, I swaps black and "
+        "white.",
+        "胸片。按键：加号和减号缩放，0 显示全片，方向键移动，I 黑白反转。",
+    ),
+    "viewport_hint": Text(
+        "Drag to move, Ctrl and wheel or two fingers to zoom.",
+        "拖动可移动，Ctrl 加滚轮或双指可缩放。",
+    ),
+    "record": Text(
+        "How often such boxes were right when measured, on {boxes} boxes that radiologists drew",
+        "实测时此类框的正确率，以放射科医师画的 {boxes} 个框为准",
+    ),
+    "record_none": Text(
+        "How often such boxes are right was not measured for this model.",
+        "此模型的框有多常正确，未经测量。",
+    ),
+    "record_not_this": Text("Not measured for this finding by itself.", "未单独就此征象测量。"),
+    "record_answer": Text("Answer", "答案"),
+    "record_pointing": Text("Peak lies in their box", "最强处在框内"),
+    "record_overlap": Text("Box overlaps theirs (IoU > 0.3)", "框与其重叠（IoU > 0.3）"),
+    "record_this": Text("{finding}, {boxes} boxes", "{finding}，{boxes} 个框"),
+    "record_all": Text("all findings", "所有征象"),
+    "record_constant": Text("a constant box that never looks at the film", "从不看片的固定框"),
+    "upper_left": Text("upper left", "左上部"),
+    "upper_middle": Text("upper middle", "上部中间"),
+    "upper_right": Text("upper right", "右上部"),
+    "middle_left": Text("left middle", "左侧中部"),
+    "middle_middle": Text("middle", "中央"),
+    "middle_right": Text("right middle", "右侧中部"),
+    "lower_left": Text("lower left", "左下部"),
+    "lower_middle": Text("lower middle", "下部中间"),
+    "lower_right": Text("lower right", "右下部"),
+    # All findings.
+    "all_findings": Text("All findings", "所有征象"),
+    "threshold": Text("List scores of at least", "只列出评分不低于"),
+    "listed": Text("{listed} of {all} listed.", "列出 {all} 项中的 {listed} 项。"),
+    "none_listed": Text("No score reaches that.", "没有评分达到此值。"),
+    "head_finding": Text("Finding", "征象"),
+    "head_score": Text("Probability", "概率"),
+    "head_threshold": Text("Threshold", "阈值"),
+    "head_reached": Text("Reached", "是否达到"),
+    "head_prevalence": Text("Prevalence", "患病率"),
+    "yes": Text("yes", "是"),
+    "no": Text("no", "否"),
+    "never": Text("never flagged", "从不标记"),
+    "no_threshold": Text("none", "无"),
 }
 
-# What is said of the figures in metrics.json.
-MEASURED: dict[str, Text] = {
-    "films": Text(
-        "On {films} films of {patients} patients that training did not see.",
-        "在训练中未见过的 {patients} 名患者的 {films} 张胸片上测得。",
-    ),
-    "figure": Text("Figure", "指标"),
-    "value": Text("This model (95 % interval)", "本模型（95% 区间）"),
-    "control": Text("Beside it, without looking at the film", "对照：不看胸片的结果"),
-    "interval": Text("{value} ({low} to {high})", "{value}（{low} 至 {high}）"),
-    "auroc": Text("mean AUROC, {findings} findings", "平均 AUROC（{findings} 种征象）"),
-    "auroc_without": Text("the same without Pneumonia and Hernia", "同上，不计肺炎和疝"),
-    "pointing": Text(
-        "map points into the box ({boxes} boxes)", "证据图最高点落在标注框内（{boxes} 个框）"
-    ),
-    "overlap": Text("box drawn overlaps it, IoU above 0.3", "所画的框与标注框重叠，IoU 大于 0.3"),
-    "calibration": Text(
-        "mean calibration error at NIH's prevalence", "按 NIH 患病率计的平均校准误差"
-    ),
-    "accuracy": Text("accuracy over 15 labels", "15 个标签的准确率"),
-    "control_metadata": Text("{value} (sex, age and view)", "{value}（性别、年龄和体位）"),
-    "control_place": Text("{value} (a constant place per finding)", "{value}（每种征象固定一处）"),
-    "control_box": Text("{value} (a constant box per finding)", "{value}（每种征象固定一框）"),
-    "control_calibrated": Text(
-        "{value} (perfectly calibrated, on so few films)", "{value}（胸片数相同、校准完美时）"
-    ),
-    "control_nothing": Text("{value} (predicting nothing)", "{value}（一概不报）"),
-    "control_no_finding": Text('{value} (always "No Finding")', "{value}（一概报“未见所列征象”）"),
-    "each": Text("Each finding", "各种征象"),
-    "finding": Text("Finding", "征象"),
-    "positives": Text("Films with it", "有此征象的胸片数"),
-    "auroc_of_one": Text("AUROC", "AUROC"),
-    "sensitivity": Text("Sensitivity", "灵敏度"),
-    "specificity": Text("Specificity", "特异度"),
-}
 
-# What the tab on the model says besides.
-ABOUT: dict[str, Text] = {
-    "model": Text("This model", "本模型"),
-    "name": Text("Model", "模型"),
-    "commit": Text("Commit", "提交"),
-    "network": Text("Network", "网络"),
-    "licence": Text("Licence of the model", "模型许可证"),
-    "software": Text("Licence of this page", "本页面许可证"),
-    "use": Text(
-        "Not for clinical use. This is a research demo: no decision about a patient may rest on "
-        "it, and a low score does not rule out disease.",
-        "不可用于临床。本页面仅供研究演示：任何涉及患者的决定都不得以此为据，"
-        "评分低也不能排除疾病。",
-    ),
-    "measured": Text("What was measured", "测量结果"),
-    "unmeasured": Text(
-        "This model comes without measured figures. Nobody should rely on a model that was not "
-        "measured.",
-        "本模型未附测量结果。未经测量的模型不可依赖。",
-    ),
-    "plot_auroc": Text("AUROC of each label", "各标签的 AUROC"),
-    "plot_roc": Text("ROC curves", "ROC 曲线"),
-    "plot_precision_recall": Text("Precision and recall", "精确率与召回率"),
-    "plot_reliability": Text("Calibration", "校准"),
-    "plot_thresholds": Text("Sensitivity and specificity", "灵敏度与特异度"),
-    "plot_accuracy": Text("Accuracy against the threshold", "准确率随阈值的变化"),
-    "plot_subgroups": Text("Groups of patients", "患者亚组"),
-    "plot_history": Text("Course of the training", "训练过程"),
-    "plot_learning_rate": Text("Learning-rate finder", "学习率搜索"),
-    "plotless": Text("This model comes without plots.", "本模型未附图。"),
-    "cardless": Text(
-        "This model comes without a card, or with one that is too long to be shown.",
-        "本模型未附说明卡，或说明卡过长而无法显示。",
-    ),
-    "limits": Text("Limits", "局限"),
-    "limit_labels": Text(
-        "The labels it learned from, and was measured by, were read from reports by a program, "
-        "and are wrong in both directions.",
-        "它学习和评测所用的标签由程序从报告中提取，两个方向上都有错误。",
-    ),
-    "limit_none": Text(
-        '"No Finding" means that none of the 14 findings was noted. Radiologists who look again '
-        "find something on 30 to 46 % of such films.",
-        "“未见所列征象”只表示报告未提到所列的 14 种征象；放射科医师复阅时，"
-        "会在其中 30% 至 46% 的胸片上发现征象。",
-    ),
-    "limit_films": Text(
-        "It knows frontal chest films of adults from one hospital. Films of other hospitals and "
-        "machines, of children, and photographs of films may be scored badly.",
-        "它只见过一家医院的成人正位胸片。对其他医院和设备的胸片、儿童胸片以及翻拍的照片，"
-        "评分可能很差。",
-    ),
-    "limit_blind": Text(
-        "It is blind to all else: fractures, tubes, lines and much more.",
-        "它看不到其他任何异常，例如骨折、导管和置管等。",
-    ),
-    "limit_where": Text(
-        "An evidence map shows what spoke for a score. It is no outline of the finding.",
-        "证据图显示评分的依据所在，并非征象的轮廓。",
-    ),
-    "embed": Text("In a blog post", "嵌入博客文章"),
-    "embed_frame": Text(
-        "A frame with the compact view, which grows with what is in it:",
-        "以框架嵌入精简视图，高度随内容变化：",
-    ),
-    "embed_component": Text(
-        "Or all of this page as a web component, which comes from this page itself:",
-        "或以网页组件嵌入整个页面，组件由本页面自身提供：",
-    ),
-    "embed_say": Text(
-        "Say beside it that it is not for clinical use, and that a film which a reader chooses is "
-        "sent here.",
-        "请在旁注明：不可用于临床，并且读者所选的胸片会发送到这里。",
-    ),
-    "call": Text("From a program", "用程序调用"),
-    "call_python": Text(
-        "From Python, with the package gradio_client:", "在 Python 中，使用 gradio_client 包："
-    ),
-    "call_more": Text("All calls, also for curl and JavaScript", "全部接口，含 curl 和 JavaScript"),
-    "privacy": Text("Privacy", "隐私"),
-    "privacy_kept": Text(
-        "A film that you choose is sent to this page's server and stays there until it is deleted, "
-        "within the hour. So are the pictures that are made of it.",
-        "您所选的胸片会发送到本页面的服务器，并在一小时内删除；由它生成的图片也是如此。",
-    ),
-    "privacy_not": Text(
-        "No film, score or patient field is logged or passed on, and there are no cookies, "
-        "analytics or history of use.",
-        "胸片、评分和患者信息都不会被记录或转交；本页面不用 Cookie，不做访问分析，"
-        "也不保留使用历史。",
-    ),
-    "privacy_share": Text(
-        "Choose only films that you may share, without a patient's name on them.",
-        "请只选您有权分享、且不带患者姓名的胸片。",
-    ),
-    "full": Text("Open the full page", "打开完整页面"),
-}
+def words(key: str, **values: "str | Text") -> str:
+    """A text of TEXTS as HTML in both languages, with values in their places."""
+    return TEXTS[key].filled(**values).html
 
 
 def marker(key: str):
@@ -203,12 +213,21 @@ _I18N = gr.I18n(
     }
 )
 
+_ADDRESS = re.compile(r"(https?://[\w./:%?=&#-]*[\w/])")
+
 
 def plain(text: str) -> str:
     """A text of somebody's model folder as Markdown that shows it letter by letter.
 
     Addresses stay links. Pictures, which a browser would fetch from elsewhere, do not.
     """
-    parts = re.split(r"(https?://[\w./:%?=&#-]*[\w/])", " ".join(text.split()))
+    parts = _ADDRESS.split(" ".join(text.split()))
     parts[::2] = [re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", part) for part in parts[::2]]
+    return "".join(parts)
+
+
+def linked(text: str) -> str:
+    """A text of somebody's model folder as HTML that shows it letter by letter, with its links."""
+    parts = [html.escape(part) for part in _ADDRESS.split(" ".join(text.split()))]
+    parts[1::2] = [f'<a href="{part}" rel="noopener nofollow">{part}</a>' for part in parts[1::2]]
     return "".join(parts)
