@@ -2,6 +2,8 @@
 // large are told of before anything is sent.
 
 const page = element.closest(".gradio-container");
+const tooLarge = element.querySelector('[data-part="too-large"]');
+const notSent = element.querySelector('[data-part="not-sent"]');
 const field = () => page.querySelector("#film");
 const onPage = () => element.isConnected && element.offsetParent !== null; // its tab is open
 
@@ -10,9 +12,8 @@ function say(sentence) {
 }
 
 function fits(file) {
-  if (file.size <= props.most * 1e6) return true;
-  const size = (file.size / 1e6).toFixed(1);
-  say(props.too_large.replaceAll("{size}", size));
+  if (file.size <= tooLarge.dataset.most * 1e6) return true;
+  say(tooLarge.innerHTML.replaceAll("{size}", (file.size / 1e6).toFixed(1)));
   return false;
 }
 
@@ -33,6 +34,11 @@ async function give(file) {
   input.files = files.files;
   input.dispatchEvent(new Event("change", { bubbles: true }));
 }
+
+// Gradio marks its field where a file could not be sent, and tells why in its client's words.
+new MutationObserver(() => {
+  if (field().querySelector('[data-testid="status-tracker"] .error')) say(notSent.innerHTML);
+}).observe(field(), { childList: true, subtree: true });
 
 // Before Gradio's own listeners.
 document.addEventListener("change", (event) => {
