@@ -36,14 +36,17 @@ async function give(file) {
 }
 
 // Gradio marks its field where a file could not be sent, and tells why in its client's words.
+let failed = false;
 new MutationObserver(() => {
-  if (field().querySelector('[data-testid="status-tracker"] .error')) say(notSent.innerHTML);
-}).observe(field(), { childList: true, subtree: true });
+  const before = failed;
+  failed = Boolean(field()?.querySelector('[data-testid="status-tracker"] .error'));
+  if (failed && !before) say(notSent.innerHTML);
+}).observe(page, { childList: true, subtree: true });
 
 // Before Gradio's own listeners.
 document.addEventListener("change", (event) => {
   const [file] = event.target.files || [];
-  if (!file || !onPage() || !field().contains(event.target)) return;
+  if (!file || !onPage() || !field()?.contains(event.target)) return;
   say("");
   if (fits(file)) return;
   event.stopImmediatePropagation();
@@ -51,7 +54,7 @@ document.addEventListener("change", (event) => {
 }, { capture: true });
 document.addEventListener("drop", (event) => {
   const [file] = event.dataTransfer?.files || [];
-  if (!file || !onPage() || !field().contains(event.target)) return;
+  if (!file || !onPage() || !field()?.contains(event.target)) return;
   say("");
   if (fits(file)) return;
   event.preventDefault();
@@ -70,7 +73,7 @@ document.addEventListener("dragover", (event) => {
 });
 document.addEventListener("drop", (event) => {
   const [file] = event.dataTransfer?.files || [];
-  if (!file || !onPage() || event.defaultPrevented || field().contains(event.target)) return;
+  if (!file || !onPage() || event.defaultPrevented || field()?.contains(event.target)) return;
   event.preventDefault();
   give(file);
 });

@@ -23,7 +23,7 @@ _ICONS = {  # paths of 24x24 px
     "zoom_out": "M5 12h14",
     "zoom_in": "M5 12h14M12 5v14",
     "whole": "M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5",
-    "invert": "M12 3a9 9 0 1 0 0 18zM12 3a9 9 0 0 1 0 18",
+    "invert": "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM12 5v14a7 7 0 0 1 0-14z",
     "fullscreen": "M14 4h6v6M20 4l-7 7M10 20H4v-6M4 20l7-7",
 }
 
