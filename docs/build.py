@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT))
 
 import cxr_labels  # noqa: E402
 from cxr import atomic, model_folder  # noqa: E402
+from cxr.serving.page import measured  # noqa: E402
 
 PAGES = (ROOT / "README.md", ROOT / "docs" / "article.md", ROOT / "docs" / "experiments.md")
 ARTICLE = ROOT / "docs" / "article.json"
@@ -44,30 +45,12 @@ def render(text: str) -> str:
 def starter_figures() -> str:
     """What the starter reaches on its test patients, beside what answers without a film reach."""
     metrics = _read(METRICS)
-    floor, found = metrics["baselines"], metrics["localisation"]
-    pointing, constant = found["pointing"], found["controls"]["constant_box"]
-    rows = [
-        (f"mean AUROC, {metrics['mean_of']} findings", _share(metrics, "mean_auroc"),
-         f"{floor['metadata_only_mean_auroc']:.3f} (sex, age and view)"),
-        ("the same without Pneumonia and Hernia",
-         _share(metrics, "mean_auroc_without_pneumonia_hernia"), ""),
-        (f"map points into the box ({pointing['boxes']} boxes)",
-         f"{pointing['mean']:.3f} ({pointing['ci95'][0]:.3f} to {pointing['ci95'][1]:.3f})",
-         f"{constant['pointing']:.3f} (a constant place per finding)"),
-        ("box drawn overlaps it, IoU above 0.3",
-         f"{_over(found):.3f} ({_over(found, 'ci95')[0]:.3f} to {_over(found, 'ci95')[1]:.3f})",
-         f"{_over(constant):.3f} (a constant box per finding)"),
-        ("mean calibration error at NIH's prevalence", _share(metrics, "mean_ece"),
-         f"{metrics['mean_ece_if_calibrated']:.3f} (perfectly calibrated, on so few films)"),
-        ("accuracy over 15 labels", f"{metrics['accuracy_multi']:.3f}",
-         f"{floor['predict_nothing']:.3f} (predicting nothing), "
-         f"{floor['always_no_finding']:.3f} (always \"No Finding\")"),
-    ]  # fmt: skip
     head = [
         "| figure | starter (95 % interval) | beside it, without looking at the film |",
         "|---|---|---|",
     ]
-    table = head + [f"| {what} | {value} | {control} |" for what, value, control in rows]
+    rows = measured.headline(metrics)
+    table = head + [f"| {row.what.en} | {row.value.en} | {row.control.en} |" for row in rows]
     where = f"On {metrics['n_images']:,} films of {metrics['n_patients']:,} unseen patients:"
     return "\n".join([where, "", *table])
 
@@ -78,10 +61,6 @@ def starter_card() -> str:
 
     config = model_folder.load(STARTER)
     return model_card.render(config, _read(METRICS), _read(ODD_PICTURES))
-
-
-def _over(answer: dict, name: str = "share"):
-    return answer["iou"]["thresholds"]["0.3"][name]
 
 
 def recipe_figures() -> str:

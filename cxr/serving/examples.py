@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from cxr import model_folder, radiograph
+from cxr.serving import folder_files
 
 PROJECT = Path(__file__).parents[2] / "examples"
 TABLE = "examples.csv"  # file, labels, source
@@ -55,23 +56,10 @@ def read(folder: Path) -> list[ExampleFilm]:
 
 def _is_a_film_of(folder: Path, path: Path) -> bool:
     """Whether the file lies in the folder itself and can be read: the table may be anybody's."""
-    try:
-        real, home = path.resolve(), folder.resolve()
-    except (OSError, ValueError):  # a name that no file can have
-        return False
-    if path.parent != folder or real.parent not in (home, _contents(home)):
+    if not folder_files.lies_in(folder, path):
         return False
     try:
         radiograph.read(path)
     except radiograph.RadiographError:
         return False
     return True
-
-
-def _contents(folder: Path) -> Path | None:
-    """Where the cache of the Hub's client keeps what the links in a model's folder stand for.
-
-    folder: .../snapshots/COMMIT/examples, or one that is not in a cache.
-    """
-    commits = folder.parent.parent
-    return commits.parent / "blobs" if commits.name == "snapshots" else None
