@@ -116,7 +116,8 @@ REPORT: dict[str, Text] = {
     "pointing_one": Text(
         "When measured on {boxes} boxes of this finding, the brightest point lay in the "
         "radiologists' box in {model}{control}.",
-        "在该征象的 {boxes} 个方框上测量时，最亮点落在放射科医师所画方框内的比例为 {model}{control}。",
+        "在该征象的 {boxes} 个方框上测量时，最亮点落在放射科医师所画方框内的比例为 "
+        "{model}{control}。",
     ),
     "pointing_control": Text(
         "; one and the same place on every film reached {control}",
@@ -130,8 +131,8 @@ REPORT: dict[str, Text] = {
     "measured_on": Text(
         "On {boxes} boxes that radiologists drew on test films, beside two answers that never look "
         "at the film. 95 % intervals in brackets.",
-        "在测试胸片上放射科医师所画的 {boxes} 个方框上测量，并与两种不看胸片的答案对照。括号内为 95 % "
-        "区间。",
+        "在测试胸片上放射科医师所画的 {boxes} 个方框上测量，并与两种不看胸片的答案对照。括号内为 "
+        "95 % 区间。",
     ),
     "not_measured": Text(
         "This model's folder does not say how often such boxes were right.",
