@@ -10,7 +10,7 @@ import gradio as gr
 from cxr.model_folder import Config
 from cxr.serving import analysis, endpoints, examples
 from cxr.serving.model_source import Model
-from cxr.serving.page import KEPT, one_film, style, texts
+from cxr.serving.page import KEPT, one_film, several_films, style, texts
 from cxr.serving.page.texts import plain
 from cxr.serving.predictor import Predictor
 
@@ -42,8 +42,11 @@ def build(predictor: Predictor) -> gr.Blocks:
         title="Findings on a chest film", analytics_enabled=False, delete_cache=(KEPT // 2, KEPT)
     ) as demo:
         gr.Markdown(_introduction(predictor))
-        with gr.Tabs(), gr.Tab(texts.marker("one_film"), id="film"):
-            one_film.add(predictor, offered)
+        with gr.Tabs():
+            with gr.Tab(texts.marker("one_film"), id="film"):
+                one_film.add(predictor, offered)
+            with gr.Tab(texts.marker("several_films"), id="films"):
+                several_films.add(predictor)
         gr.Markdown(analysis.DISCLAIMER, elem_id="disclaimer")
         endpoints.add(predictor)
     demo.queue(max_size=64)

@@ -14,7 +14,7 @@ from cxr.prevalence import DEFAULT, NIH, TRAINING, Prevalence
 from cxr.serving import analysis, heatmap
 from cxr.serving.analysis import Analysis
 from cxr.serving.examples import ExampleFilm
-from cxr.serving.page import KEPT, texts
+from cxr.serving.page import KEPT, take_away, texts
 from cxr.serving.page.texts import plain
 from cxr.serving.predictor import Prediction, Predictor
 from cxr_labels import DISPLAY, FINDINGS, NO_FINDING
@@ -77,6 +77,7 @@ def add(predictor: Predictor, offered: list[ExampleFilm]) -> None:
                     0, 100, 0, step=1, label="List scores of at least (%)", elem_id="threshold"
                 )
                 table = gr.HTML(elem_id="table")
+                take_away.add(predictor, film, prevalence, choice)
     film.change(
         _shower(predictor),
         [film, threshold, prevalence],

@@ -51,6 +51,63 @@ html:not([lang^="zh"]) span[lang="zh-CN"], html[lang^="zh"] span[lang="en"] { di
 TEXTS: dict[str, Text] = {
     "film": Text("Chest film", "胸片"),
     "one_film": Text("One film", "单张胸片"),
+    # Files to keep.
+    "take_report": Text("Report to print", "可打印的报告"),
+    "take_overlay": Text("Evidence (PNG)", "依据图（PNG）"),
+    "take_csv": Text("Table (CSV)", "表格（CSV）"),
+    "take_json": Text("Data (JSON)", "数据（JSON）"),
+    # Several films.
+    "several_films": Text("Several films", "多张胸片"),
+    "films": Text("Chest films", "胸片"),
+    "batch_prevalence": Text("State the scores at the prevalence of", "按以下患病比例给出评分"),
+    "batch_prevalence_info": Text(
+        "nih, training, or your own shares, such as Effusion=0.3, Mass=0.1",
+        "nih、training，或自定比例，例如 Effusion=0.3, Mass=0.1",
+    ),
+    "batch_start": Text("Answer for these films", "为这些胸片作答"),
+    "batch_stop": Text("Stop", "停止"),
+    "batch_csv": Text("Save the table (CSV)", "保存表格（CSV）"),
+}
+
+TAKE_AWAY = Text("Take away", "保存结果")
+
+# Several films (cxr/serving/page/several_films.py).
+BATCH: dict[str, Text] = {
+    "how": Text(
+        "Choose or drop up to {most} films. Each is answered by itself; a file that cannot be read "
+        "does not stop the others. No file is kept for longer than an hour.",
+        "选择或拖入最多 {most} 张胸片。逐张作答；某个文件无法读取不影响其他文件。"
+        "文件保留不超过一小时。",
+    ),
+    "waiting": Text("Waiting for its turn…", "正在排队……"),
+    "no_films": Text("Choose some films first.", "请先选择胸片。"),
+    "progress": Text("{done} of {all} films", "{all} 张胸片中已完成 {done} 张"),
+    "done": Text(
+        "Done: {answered} of {all} films have scores.",
+        "完成：{all} 张胸片中有 {answered} 张给出评分。",
+    ),
+    "stopped": Text(
+        "Stopped. What was answered until then stands below.", "已停止。此前的结果见下表。"
+    ),
+    "too_many": Text(
+        "At most {most} films are answered at once: these are the first {most} of {all}; choose "
+        "the others afterwards.",
+        "一次最多为 {most} 张胸片作答：以下是 {all} 张中的前 {most} 张；其余请随后再选。",
+    ),
+    "caption": Text(
+        "Findings that reached their thresholds, film by film, with scores at the prevalence: "
+        "{stated}",
+        "逐片列出达到阈值的征象；评分所按的患病比例：{stated}",
+    ),
+    "file": Text("File", "文件"),
+    "findings": Text("Reached the threshold", "达到阈值"),
+    "notes": Text("Notes", "说明"),
+    "none": Text(
+        "No finding reached its threshold; the highest score: {highest}.",
+        "没有征象达到阈值；最高评分：{highest}。",
+    ),
+    "more": Text("and {count} more", "另有 {count} 项"),
+    "refused": Text("No scores.", "未评分。"),
 }
 
 # The report of one film (cxr/serving/report.py), which is in one language.
@@ -58,7 +115,7 @@ REPORT: dict[str, Text] = {
     "title": Text("Findings on a chest film", "胸片征象报告"),
     "disclaimer": Text(
         DISCLAIMER,
-        "研究演示，不供临床使用。分数是模型在所注明患病率下的估计，不是医师的结论；分数低并不能排除"
+        "研究演示，不供临床使用。评分是模型在所注明患病比例下的估计，不是医师的结论；评分低并不能排除"
         "疾病。",
     ),
     "file": Text("File", "文件"),
@@ -73,25 +130,25 @@ REPORT: dict[str, Text] = {
     ),
     "reached_one": Text("{score}, threshold {threshold}", "{score}，阈值 {threshold}"),
     "warnings": Text("What looked odd", "异常提示"),
-    "meaning_title": Text("What the scores mean", "分数的含义"),
+    "meaning_title": Text("What the scores mean", "评分的含义"),
     "meaning": Text(
         "Each score is the model's estimate that the finding would be in the film's report, if "
         "films came in the mix of {mix}. Thresholds are stated in the same mix; what reaches its "
         "threshold is the same at every prevalence.",
-        "每个分数是模型的估计：若胸片按{mix}的构成出现，该征象会写入这张胸片报告的概率。阈值按同样的构成"
-        "给出；是否达到阈值与所选患病率无关。",
+        "每个评分是模型的估计：若胸片按{mix}的构成出现，该征象会写入这张胸片报告的概率。阈值按同样的构成"
+        "给出；是否达到阈值与所选患病比例无关。",
     ),
     "mix_nih": Text("NIH's 112,120 films", "NIH 的 112,120 张胸片"),
     "mix_training": Text("the films that the model was trained on", "模型训练所用胸片"),
     "mix_own": Text(
         "NIH's 112,120 films, but with {stated}", "NIH 的 112,120 张胸片（但 {stated}）"
     ),
-    "all": Text("All 15 labels, most likely first", "全部 15 个标签（按分数排序）"),
+    "all": Text("All 15 labels, most likely first", "全部 15 个标签（按评分排序）"),
     "finding": Text("Finding", "征象"),
-    "score": Text("Score", "分数"),
+    "score": Text("Score", "评分"),
     "threshold": Text("Threshold", "阈值"),
     "is_reached": Text("Reached", "达到"),
-    "prevalence": Text("Stated prevalence", "所注明的患病率"),
+    "prevalence": Text("Stated prevalence", "所注明的患病比例"),
     "yes": Text("yes", "是"),
     "no": Text("no", "否"),
     "none": Text("none", "无"),
@@ -106,7 +163,7 @@ REPORT: dict[str, Text] = {
     ),
     "highest": Text(
         "No finding reached its threshold; the one with the highest score is shown.",
-        "没有征象达到阈值；此处显示分数最高的征象。",
+        "没有征象达到阈值；此处显示评分最高的征象。",
     ),
     "evidence_alt": Text(
         "The film with the evidence for {finding} in orange, brightest at its peak, and a box "
