@@ -47,8 +47,8 @@ p { margin: 0; }
 """
 _STATUS_CSS = """
 p { margin: 4px 0; }
-progress { display: block; width: 100%; height: 8px; appearance: none; border: 0; border-radius: 4px;
-  overflow: hidden; background: var(--border-color-primary); }
+progress { display: block; width: 100%; height: 8px; appearance: none; border: 0;
+  border-radius: 4px; overflow: hidden; background: var(--border-color-primary); }
 progress::-webkit-progress-bar { background: var(--border-color-primary); }
 progress::-webkit-progress-value { background: var(--color-accent); }
 progress::-moz-progress-bar { background: var(--color-accent); }
