@@ -22,6 +22,7 @@ CARD = "README.md"
 
 _AS_THEY_ARE = ("app.py", "cxr_labels.py", "requirements.txt", "LICENSE")
 _CODE = "cxr"
+_SUFFIXES = (".py", ".js", ".css", ".jinja")
 _TRAINING = "cxr/training"
 _EXAMPLES = "examples"
 
@@ -148,7 +149,11 @@ via API", at the foot of the page, shows how.
 
 def _paths() -> list[str]:
     """What is sent as it lies in the project, in order."""
-    code = [str(path.relative_to(ROOT).as_posix()) for path in (ROOT / _CODE).rglob("*.py")]
+    code = [
+        str(path.relative_to(ROOT).as_posix())
+        for path in (ROOT / _CODE).rglob("*")
+        if path.suffix in _SUFFIXES
+    ]
     serving = sorted(path for path in code if not path.startswith(f"{_TRAINING}/"))
     return [*_AS_THEY_ARE, *serving, *_examples()]
 

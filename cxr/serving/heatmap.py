@@ -62,6 +62,11 @@ def frames(
     return [(x, y, w, h)]
 
 
+def glow(evidence: np.ndarray) -> np.ndarray:
+    """The map [h, w] as it is shown: uint8, 0 at its median and below, 255 at its peak."""
+    return np.rint(255 * _height(evidence)).astype(np.uint8)
+
+
 def overlay(pixels: np.ndarray, evidence: np.ndarray, found: list[Box]) -> np.ndarray:
     """The film with the map glowing over it and the boxes drawn: uint8 [H, W, 3].
 

@@ -3,6 +3,7 @@
 What scripts call stands in `endpoints`; what visitors see, tab by tab, in `page`.
 """
 
+import html
 from typing import Any
 
 import gradio as gr
@@ -10,11 +11,10 @@ import gradio as gr
 from cxr.model_folder import Config
 from cxr.serving import analysis, endpoints, examples
 from cxr.serving.model_source import Model
-from cxr.serving.page import KEPT, one_film, several_films, style, texts
-from cxr.serving.page.texts import plain
+from cxr.serving.page import KEPT, language, one_film, several_films, style, texts
+from cxr.serving.page.intake import MAX_MEGABYTES
+from cxr.serving.page.texts import words
 from cxr.serving.predictor import Predictor
-
-MAX_FILE_SIZE = "50mb"
 
 # What belongs to launch() in Gradio 6. Nothing of a visitor is kept or shown: no run history,
 # no monitoring page, no traceback.
@@ -23,7 +23,7 @@ LAUNCH: dict[str, Any] = {
     "css": style.CSS,
     "head": style.HEAD,
     "i18n": texts.translations(),
-    "max_file_size": MAX_FILE_SIZE,
+    "max_file_size": f"{MAX_MEGABYTES}mb",
     "show_error": False,
     "run_history": False,
     "enable_monitoring": False,
@@ -41,33 +41,42 @@ def build(predictor: Predictor) -> gr.Blocks:
     with gr.Blocks(
         title="Findings on a chest film", analytics_enabled=False, delete_cache=(KEPT // 2, KEPT)
     ) as demo:
-        gr.Markdown(_introduction(predictor))
+        language.add()
+        gr.HTML(introduction(predictor), apply_default_css=False, elem_id="introduction")
         with gr.Tabs():
             with gr.Tab(texts.marker("one_film"), id="film"):
                 one_film.add(predictor, offered)
             with gr.Tab(texts.marker("several_films"), id="films"):
                 several_films.add(predictor)
-        gr.Markdown(analysis.DISCLAIMER, elem_id="disclaimer")
+        gr.HTML(
+            f"<p>{texts.said(analysis.DISCLAIMER).html}</p>",
+            apply_default_css=False,
+            elem_id="disclaimer",
+        )
         endpoints.add(predictor)
     demo.queue(max_size=64)
     return demo
 
 
-def _introduction(predictor: Predictor) -> str:
+def introduction(predictor: Predictor) -> str:
+    """What the page is and which model it serves, as HTML; the model's texts may be anybody's."""
     config = predictor.config
+    about = f"{html.escape(config.architecture)}, {config.image_size} px{_measured(config)}"
+    note = predictor.model.note
     return (
-        "# Findings on a chest film\n"
-        "A model scores 14 findings on a frontal chest film and shows where on the film the "
-        f"evidence lies. Model: {_named(predictor.model)} ({plain(config.architecture)}, "
-        f"{config.image_size} px{_measured(config)}). {predictor.model.note}"
-    ).rstrip()
+        f"<h1>{words('title')}</h1><p>{words('introduction')}</p>"
+        f'<p class="model">{words("model")} {_named(predictor.model)} ({about}). '
+        f"{texts.said(note).html if note else ''}</p>"
+    )
 
 
 def _named(model: Model) -> str:
     """The model's name; of one on the Hub the commit too, short, with all of it in the link."""
+    name = f"<code>{html.escape(model.name)}</code>"
     if not model.revision:
-        return f"`{model.name}`"
-    return f'`{model.name}`, commit [`{model.revision[:7]}`]({model.address} "{model.revision}")'
+        return name
+    address, commit = html.escape(model.address), html.escape(model.revision)
+    return f'{name}, {words("commit")} <a href="{address}" title="{commit}">{commit[:7]}</a>'
 
 
 def _measured(config: Config) -> str:
@@ -80,10 +89,12 @@ def _measured(config: Config) -> str:
     leaky = config.training.get("split") == "random"
     return "".join(
         [
-            f", mean AUROC {auroc:.2f}",
-            f" ({interval[0]:.2f} to {interval[1]:.2f})" if interval else "",
-            " on held-out films",
-            " of patients that training saw too" if leaky else "",
-            f"; {alone:.2f} from sex, age and view alone" if alone is not None else "",
+            f", {words('auroc', auroc=f'{auroc:.2f}')}",
+            words("interval", low=f"{interval[0]:.2f}", high=f"{interval[1]:.2f}")
+            if interval
+            else "",
+            words("held_out"),
+            words("leaky") if leaky else "",
+            words("alone", auroc=f"{alone:.2f}") if alone is not None else "",
         ]
     )

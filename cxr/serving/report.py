@@ -3,20 +3,24 @@
 It shows the film: it belongs where the film belongs.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import PureWindowsPath
 from typing import Any
 
 import cxr.prevalence
-import cxr_labels
 from cxr import html_page
+from cxr.model_folder import Config
 from cxr.prevalence import NIH, TRAINING, Prevalence
-from cxr.serving import heatmap, measured
-from cxr.serving.analysis import Analysis
-from cxr.serving.measured import Answers, Figure, Measured
-from cxr.serving.page.texts import CHINESE, ENGLISH, REPORT, Text
+from cxr.serving import box_record, heatmap
+from cxr.serving.analysis import DISCLAIMER, Analysis
+from cxr.serving.box_record import BoxRecord, Hits, Share
+from cxr.serving.page.finding_words import finding, sentence
+from cxr.serving.page.said import said
+from cxr.serving.page.text import CHINESE, ENGLISH, Text
 from cxr.serving.predictor import Predictor
-from cxr_labels import DISPLAY, LABELS, NO_FINDING
+from cxr.serving.report_words import REPORT
+from cxr_labels import LABELS, NO_FINDING
 
 _QUALITY = 88  # of a JPEG: large enough to look at, a tenth of a PNG
 _DASH = "–"
@@ -31,7 +35,7 @@ def render(
     made: when, with its time zone.
     """
     words = _Words(language)
-    figures = measured.read(predictor.folder)
+    record = box_record.read(predictor.folder)
     height, width = analyzed.film.grey.shape
     return html_page.fill(
         __package__,
@@ -39,18 +43,19 @@ def render(
         {},
         language=words.language,
         t={key: words.of(key) for key in REPORT},
+        disclaimer=words.said(DISCLAIMER),
         file=PureWindowsPath(file).name,
         made=f"{made.astimezone(UTC):%Y-%m-%d %H:%M}",
         film_size=words.of("film_size", width=str(width), height=str(height)),
         film=_picture(heatmap.preview(analyzed.film.pixels)),
         rows=_rows(analyzed, predictor, words),
-        warnings=analyzed.warnings,
+        warnings=[words.said(warning) for warning in analyzed.warnings],
         meaning=words.of("meaning", mix=_mix(analyzed.prediction.prevalence)),
-        evidence=[_evidence(analyzed, label, figures, words) for label in shown(analyzed)],
+        evidence=[_evidence(analyzed, label, record, words) for label in shown(analyzed)],
         highest=not analyzed.prediction.flagged,
-        measured_on=words.of("measured_on", boxes=str(figures.boxes or _DASH)),
-        measured=_measured(figures, words),
-        model=_model(predictor, figures, words),
+        measured_on=words.of("measured_on", boxes=str(record.over_all.boxes)) if record else "",
+        measured=_measured(record, words) if record else [],
+        model=_model(predictor, words),
         pictures=words.of("pictures", side=str(heatmap.LONG_SIDE)),
     )
 
@@ -71,21 +76,19 @@ class _Words:
         text = REPORT[key].filled(**values) if values else REPORT[key]
         return text.in_language(self.language)
 
-    def figure(self, figure: Figure | None) -> str:
+    def said(self, sentence: str) -> str:
+        """A sentence that another part of the program says in English."""
+        return said(sentence).in_language(self.language)
+
+    def share(self, share: Share | None) -> str:
         """A share as a percentage, with its interval."""
-        return self._with_interval(figure, lambda value: f"{100 * value:.0f}\u00a0%")
-
-    def area(self, figure: Figure | None) -> str:
-        """An area under a curve, with its interval."""
-        return self._with_interval(figure, lambda value: f"{value:.2f}")
-
-    def _with_interval(self, figure: Figure | None, write) -> str:
-        if figure is None:
+        if share is None:
             return _DASH
-        if figure.interval is None:
-            return write(figure.value)
-        low, high = map(write, figure.interval)
-        return write(figure.value) + self.of("interval", low=low, high=high)
+        value = f"{100 * share.value:.0f}\u00a0%"
+        if share.interval is None:
+            return value
+        low, high = (f"{100 * end:.0f}" for end in share.interval)
+        return value + self.of("interval", low=low, high=high)
 
 
 def _rows(analyzed: Analysis, predictor: Predictor, words: _Words) -> list[dict[str, Any]]:
@@ -93,8 +96,8 @@ def _rows(analyzed: Analysis, predictor: Predictor, words: _Words) -> list[dict[
     shares = dict(zip(LABELS, predictor.config.shares(prediction.prevalence), strict=True))
     return [
         {
-            "name": _name(label),
-            "sentence": cxr_labels.TABLE[cxr_labels.index(label)].sentence,
+            "name": finding(label).in_language(words.language),
+            "sentence": sentence(label).in_language(words.language),
             "score": _percent(p),
             "threshold": _threshold(analyzed, label, words),
             "reached": label in prediction.flagged,
@@ -116,8 +119,10 @@ def _threshold(analyzed: Analysis, label: str, words: _Words) -> str:
     return words.of("none") if limit is None else _percent(limit)
 
 
-def _evidence(analyzed: Analysis, label: str, figures: Measured, words: _Words) -> dict[str, str]:
-    name = _name(label)
+def _evidence(
+    analyzed: Analysis, label: str, record: BoxRecord | None, words: _Words
+) -> dict[str, str]:
+    name = finding(label).in_language(words.language)
     return {
         "name": name,
         "alt": words.of("evidence_alt", finding=name),
@@ -127,57 +132,53 @@ def _evidence(analyzed: Analysis, label: str, figures: Measured, words: _Words) 
             score=_percent(analyzed.prediction.probabilities[label]),
             threshold=_threshold(analyzed, label, words),
         ),
-        "right": _right(label, figures, words),
+        "right": _right(label, record, words),
     }
 
 
-def _right(label: str, figures: Measured, words: _Words) -> str:
+def _right(label: str, record: BoxRecord | None, words: _Words) -> str:
     """How often the maps of one finding pointed right."""
-    pointing = figures.findings.get(label)
-    if pointing is None:
+    if record is None or label not in record.findings:
         return words.of("pointing_unknown")
-    control = ""
-    if pointing.constant:
-        control = words.of("pointing_control", control=words.figure(pointing.constant))
+    hits, constant = record.findings[label], record.constants[label].pointing
+    control = words.of("pointing_control", control=words.share(constant)) if constant else ""
     return words.of(
-        "pointing_one",
-        boxes=str(figures.boxes_of.get(label, _DASH)),
-        model=words.figure(pointing.model),
-        control=control,
+        "pointing_one", boxes=str(hits.boxes), model=words.share(hits.pointing), control=control
     )
 
 
-def _measured(figures: Measured, words: _Words) -> list[tuple[str, str, str, str]]:
-    """Rows of what the maps and the two controls reach."""
-    answers: dict[str, Answers | None] = {
-        "pointing": figures.pointing,
-        "overlap": figures.overlap,
-    }
-    return [
-        (
-            words.of(key),
-            words.figure(found.model),
-            words.figure(found.constant),
-            words.figure(found.random),
-        )
-        for key, found in answers.items()
-        if found
-    ]
+def _measured(record: BoxRecord, words: _Words) -> list[tuple[str, str, str]]:
+    """Rows of what the maps and the constant box reach."""
+
+    def row(key: str, of: Callable[[Hits], Share | None]) -> tuple[str, str, str]:
+        return words.of(key), words.share(of(record.over_all)), words.share(of(record.constant))
+
+    return [row("pointing", lambda hits: hits.pointing), row("overlap", lambda hits: hits.overlap)]
 
 
-def _model(predictor: Predictor, figures: Measured, words: _Words) -> list[tuple[str, str]]:
+def _model(predictor: Predictor, words: _Words) -> list[tuple[str, str]]:
     config, model = predictor.config, predictor.model
-    auroc = words.area(figures.auroc) if figures.auroc else words.of("unknown")
-    alone = config.metrics.get("metadata_only_mean_auroc")
-    if figures.auroc and alone is not None:
-        auroc += words.of("auroc_alone", alone=f"{alone:.2f}")
     leaky = config.training.get("split") == "random"
     return [
         (words.of("model"), model.name),
         (words.of("commit"), model.revision or words.of("no_commit")),
         (words.of("network"), f"{config.architecture}, {config.image_size} px"),
-        (words.of("auroc_leaky" if leaky else "auroc"), auroc),
+        (words.of("auroc_leaky" if leaky else "auroc"), _auroc(config, words)),
     ]
+
+
+def _auroc(config: Config, words: _Words) -> str:
+    """With its interval, and what answers without a film reach, where known."""
+    auroc = config.metrics.get("mean_auroc")
+    if auroc is None:
+        return words.of("unknown")
+    text = f"{auroc:.2f}"
+    if interval := config.metrics.get("mean_auroc_ci95"):
+        text += words.of("interval", low=f"{interval[0]:.2f}", high=f"{interval[1]:.2f}")
+    alone = config.metrics.get("metadata_only_mean_auroc")
+    if alone is not None:
+        text += words.of("auroc_alone", alone=f"{alone:.2f}")
+    return text
 
 
 def _mix(prevalence: Prevalence) -> Text:
@@ -185,10 +186,6 @@ def _mix(prevalence: Prevalence) -> Text:
     if stated in (NIH, TRAINING):
         return REPORT[f"mix_{stated}"]
     return REPORT["mix_own"].filled(stated=stated)
-
-
-def _name(label: str) -> str:
-    return DISPLAY[label]
 
 
 def _percent(share: float) -> str:

@@ -16,10 +16,11 @@ import cxr.prevalence
 from cxr.prevalence import DEFAULT
 from cxr.serving import analysis
 from cxr.serving.page import saving, texts
-from cxr.serving.page.texts import BATCH, Text
+from cxr.serving.page.batch_words import BATCH
+from cxr.serving.page.text import Text
 from cxr.serving.predictor import Predictor
 from cxr.serving.take_away import csv_text
-from cxr_labels import DISPLAY, NO_FINDING
+from cxr_labels import NO_FINDING
 
 MOST = 200  # films of one list
 TOP = 5  # findings that a row names
@@ -123,7 +124,7 @@ def _answerer(predictor: Predictor) -> Callable:
         try:
             prevalence = cxr.prevalence.parse(stated or DEFAULT)
         except cxr.prevalence.PrevalenceError as error:
-            yield _alert(_said(str(error))), gr.skip(), gr.skip(), gr.skip()
+            yield _alert(texts.said(str(error))), gr.skip(), gr.skip(), gr.skip()
             return
         films = paths[:MOST]
         csv, rows, answered, shown = csv_text([analysis.csv_columns()]), "", 0, 0.0
@@ -180,7 +181,7 @@ def _row(found: dict[str, Any]) -> str:
     else:
         findings = _findings(found)
         notes = found["warnings"]
-    said = "".join(f"<p>{_said(sentence).html}</p>" for sentence in notes)
+    said = "".join(f"<p>{texts.said(sentence).html}</p>" for sentence in notes)
     name = f"<bdi>{html.escape(found['file'])}</bdi>"
     return f'<tr><th scope="row">{name}</th><td>{findings}</td><td>{said}</td></tr>'
 
@@ -201,8 +202,6 @@ def _findings(found: dict[str, Any]) -> str:
 
 def _scored(label: str, probability: float) -> Text:
     score = f"{100 * probability:.1f} %"
-    return Text(f"{DISPLAY[label]} {score}", f"{DISPLAY[label]} {score}")
-
-
-def _said(sentence: str) -> Text:
-    return Text(sentence, sentence)
+    return Text("{finding} {score}", "{finding} {score}").filled(
+        finding=texts.finding(label), score=score
+    )

@@ -13,9 +13,10 @@ import gradio as gr
 import cxr.prevalence
 from cxr import radiograph
 from cxr.prevalence import DEFAULT
-from cxr.serving import analysis, take_away
+from cxr.serving import analysis, report, take_away
 from cxr.serving.analysis import Analysis
 from cxr.serving.page import saving, texts
+from cxr.serving.page.batch_words import TAKE_AWAY
 from cxr.serving.predictor import Predictor
 from cxr.serving.take_away import TakeAway
 from cxr_labels import FINDINGS
@@ -29,14 +30,17 @@ _IN_LANGUAGE = (
 
 
 def add(
-    predictor: Predictor, film: gr.File, prevalence: gr.components.Component, finding: gr.Dropdown
+    predictor: Predictor,
+    film: gr.File,
+    prevalence: gr.components.Component,
+    finding: gr.components.Component,
 ) -> None:
     """Adds the buttons to the page that is being built.
 
     prevalence, finding: the components whose values are the stated prevalence and the finding whose
     evidence is shown.
     """
-    gr.HTML(f"<h3>{texts.TAKE_AWAY.html}</h3>", apply_default_css=False, elem_id="take-away-title")
+    gr.HTML(f"<h2>{TAKE_AWAY.html}</h2>", apply_default_css=False, elem_id="take-away-title")
     with gr.Row(elem_id="take-away"):
         buttons = {
             form: gr.Button(
@@ -88,9 +92,9 @@ def _make(
             return take_away.as_csv(predictor, name, analyzed)
         case "json":
             return take_away.as_json(predictor, name, analyzed)
-    if finding not in FINDINGS:
-        raise gr.Error("Choose a finding first; its evidence is saved.", print_exception=False)
-    return take_away.as_overlay(name, analyzed, finding)
+    # Where the film is shown alone, the likeliest finding.
+    chosen = finding if finding in FINDINGS else report.shown(analyzed)[0]
+    return take_away.as_overlay(name, analyzed, chosen)
 
 
 def _packed(file: TakeAway) -> dict[str, str]:

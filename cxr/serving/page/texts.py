@@ -7,50 +7,183 @@ the one that the page is in: switching needs no answer of the server.
 
 import html
 import re
-from dataclasses import dataclass
 
 import gradio as gr
 
-from cxr.serving.analysis import DISCLAIMER
+from cxr.serving.page.finding_words import finding, sentence
+from cxr.serving.page.said import said
+from cxr.serving.page.text import CHINESE, ENGLISH, LANGUAGE_CSS, Text
 
-ENGLISH, CHINESE = "en", "zh-CN"
-
-
-@dataclass(frozen=True)
-class Text:
-    """The same words in both languages; plain text, not HTML."""
-
-    en: str
-    zh: str
-
-    def filled(self, **values: "str | Text") -> "Text":
-        """With values put in their places, each in its language."""
-        return Text(
-            self.en.format(**{k: v if isinstance(v, str) else v.en for k, v in values.items()}),
-            self.zh.format(**{k: v if isinstance(v, str) else v.zh for k, v in values.items()}),
-        )
-
-    def in_language(self, language: str) -> str:
-        """The words in one language; language: as of an HTML document, English where unknown."""
-        return self.zh if language.lower().startswith("zh") else self.en
-
-    @property
-    def html(self) -> str:
-        """Both languages, escaped; the style sheet shows one (`LANGUAGE_CSS`)."""
-        return "".join(
-            f'<span lang="{language}">{html.escape(words)}</span>'
-            for language, words in ((ENGLISH, self.en), (CHINESE, self.zh))
-        )
-
-
-# Gradio keeps the page's language in the document's own `lang`.
-LANGUAGE_CSS = """
-html:not([lang^="zh"]) span[lang="zh-CN"], html[lang^="zh"] span[lang="en"] { display: none; }
-"""
+__all__ = [
+    "CHINESE",
+    "ENGLISH",
+    "LANGUAGE_CSS",
+    "TEXTS",
+    "Text",
+    "finding",
+    "linked",
+    "marker",
+    "plain",
+    "said",
+    "sentence",
+    "translations",
+    "words",
+]
 
 TEXTS: dict[str, Text] = {
+    "title": Text("Findings on a chest film", "胸片征象"),
     "film": Text("Chest film", "胸片"),
     "one_film": Text("One film", "单张胸片"),
+    # What stands over the tabs.
+    "introduction": Text(
+        "A model scores 14 findings on a frontal chest film and shows where on the film the "
+        "evidence lies.",
+        "模型为正位胸片上的 14 种征象评分，并显示依据位于片上何处。",
+    ),
+    "model": Text("Model:", "模型："),
+    "commit": Text("commit", "提交"),
+    "auroc": Text("mean AUROC {auroc}", "平均 AUROC {auroc}"),
+    "interval": Text(" ({low} to {high})", "（{low} 至 {high}）"),
+    "held_out": Text(" on held-out films", "，在留出的胸片上测得"),
+    "leaky": Text(" of patients that training saw too", "，但其中有训练时见过的患者"),
+    "alone": Text("; {auroc} from sex, age and view alone", "；仅凭性别、年龄和体位为 {auroc}"),
+    # A film in.
+    "how": Text(
+        "Drop a film anywhere on the page, paste it, or choose a file. ",
+        "将胸片拖放到页面任意处、粘贴，或选择文件。",
+    ),
+    "formats": Text(
+        "PNG, JPEG, TIFF, WebP, BMP or DICOM, 8 or 16 bit, up to {most} MB.",
+        "PNG、JPEG、TIFF、WebP、BMP 或 DICOM，8 或 16 位，不超过 {most} MB。",
+    ),
+    "too_large": Text(
+        "This file has {size} MB, and {most} MB are the most that is taken; save a smaller copy.",
+        "此文件有 {size} MB，最大只接受 {most} MB；请另存为较小的副本。",
+    ),
+    "not_sent": Text(
+        "The file could not be sent; check the connection and choose it again.",
+        "文件未能发送；请检查网络连接后重新选择。",
+    ),
+    "not_answered": Text(
+        "The server did not answer for this film; wait a moment and choose it again.",
+        "服务器未能就此片作答；请稍候再重新选择。",
+    ),
+    "examples": Text("Example films", "示例胸片"),
+    "sources": Text("Where the examples come from", "示例的来源"),
+    "labelled": Text("Labelled: {labels}", "标注：{labels}"),
+    "unlabelled": Text("labels not known", "标注未知"),
+    "empty": Text(
+        "Choose a film, or one of the examples, to see its findings here.",
+        "选择一张胸片或一个示例，即可在此查看其征象。",
+    ),
+    "busy": Text("Reading the film…", "正在读片……"),
+    # Refusals.
+    "no_scores": Text("No scores for this picture.", "此图像不予评分。"),
+    "unreadable": Text("This film could not be read.", "无法读取此胸片。"),
+    "note": Text("Please note.", "请注意。"),
+    # At a glance.
+    "most_likely": Text("Most likely", "最可能的征象"),
+    "reached": Text("reaches its threshold", "达到阈值"),
+    "threshold_mark": Text(
+        "The line across a bar is the finding's threshold.", "条上的竖线是该征象的阈值。"
+    ),
+    "choose_bar": Text(
+        "Choose a finding to see where its evidence lies.", "选择一种征象，查看其依据所在。"
+    ),
+    "meaning": Text(
+        "Each score is the model's estimate that the finding would be in the film's report, if "
+        "films came in the mix of {mix}. What reaches its threshold is the same at every "
+        "prevalence.",
+        "每个评分是模型的估计：假如胸片按{mix}的构成而来，报告中会写有该征象的概率。"
+        "无论取何患病率，达到阈值的征象都相同。",
+    ),
+    "mix_nih": Text("NIH's 112,120", " NIH 的 112,120 张胸片"),
+    "mix_training": Text("those that the model was trained on", "模型训练所用胸片"),
+    "mix_own": Text("NIH's 112,120, but with {shares}", " NIH 的 112,120 张胸片，但 {shares}"),
+    # Prevalence.
+    "prevalence": Text("State the scores at the prevalence of", "按以下患病率给出评分"),
+    "prevalence_nih": Text("NIH's 112,120 films", "NIH 的 112,120 张胸片"),
+    "prevalence_training": Text("the model's training films", "模型的训练胸片"),
+    "prevalence_own": Text("shares of my own, such as", "自定比例，例如"),
+    # Where.
+    "evidence": Text("Where the evidence lies", "依据所在"),
+    "film_alone": Text("The film alone", "仅看胸片"),
+    "choice": Text("Show the evidence for", "显示以下征象的依据"),
+    "plain_film": Text(
+        "The chest film as read, with nothing drawn over it.", "所读取的胸片，未叠加任何内容。"
+    ),
+    "shown": Text(
+        "Evidence for: {finding}. It peaks in the {where} of the picture.",
+        "{finding}的依据；最强处位于图像{where}。",
+    ),
+    "flat": Text(
+        "Evidence for: {finding}. All of the film speaks alike; there is no peak and no box.",
+        "{finding}的依据：全片各处相同，没有最强处，也没有框。",
+    ),
+    "legend": Text(
+        "The brighter the orange, the more that place spoke for the finding, compared with the "
+        "rest of this film. The box frames its peak.",
+        "橙色越亮，表示该处与本片其他部位相比越支持该征象。框标出最强处。",
+    ),
+    "legend_least": Text("least", "最弱"),
+    "legend_most": Text("most", "最强"),
+    "opacity": Text("Opacity of the evidence", "依据的不透明度"),
+    "boxes": Text("Draw the box", "画出框"),
+    "zoom_in": Text("Zoom in", "放大"),
+    "zoom_out": Text("Zoom out", "缩小"),
+    "whole": Text("Whole film", "整张胸片"),
+    "invert": Text("Swap black and white", "黑白反转"),
+    "fullscreen": Text("Full screen", "全屏"),
+    "level": Text("Window level", "窗位"),
+    "width": Text("Window width", "窗宽"),
+    "reset": Text("Reset", "复位"),
+    "viewport": Text(
+        "The film. Keys: plus and minus zoom, 0 shows all of it, arrows move it, I swaps black and "
+        "white.",
+        "胸片。按键：加号和减号缩放，0 显示全片，方向键移动，I 黑白反转。",
+    ),
+    "viewport_hint": Text(
+        "Drag to move, Ctrl and wheel or two fingers to zoom.",
+        "拖动可移动，Ctrl 加滚轮或双指可缩放。",
+    ),
+    "record": Text(
+        "How often such boxes were right when measured, on {boxes} boxes that radiologists drew",
+        "实测时此类框的正确率，以放射科医师画的 {boxes} 个框为准",
+    ),
+    "record_none": Text(
+        "How often such boxes are right was not measured for this model.",
+        "此模型的框有多常正确，未经测量。",
+    ),
+    "record_not_this": Text("Not measured for this finding by itself.", "未单独就此征象测量。"),
+    "record_answer": Text("Answer", "答案"),
+    "record_pointing": Text("Peak lies in their box", "最强处在框内"),
+    "record_overlap": Text("Box overlaps theirs (IoU > 0.3)", "框与其重叠（IoU > 0.3）"),
+    "record_this": Text("{finding}, {boxes} boxes", "{finding}，{boxes} 个框"),
+    "record_all": Text("all findings", "所有征象"),
+    "record_constant": Text("a constant box that never looks at the film", "从不看片的固定框"),
+    "upper_left": Text("upper left", "左上部"),
+    "upper_middle": Text("upper middle", "上部中间"),
+    "upper_right": Text("upper right", "右上部"),
+    "middle_left": Text("left middle", "左侧中部"),
+    "middle_middle": Text("middle", "中央"),
+    "middle_right": Text("right middle", "右侧中部"),
+    "lower_left": Text("lower left", "左下部"),
+    "lower_middle": Text("lower middle", "下部中间"),
+    "lower_right": Text("lower right", "右下部"),
+    # All findings.
+    "all_findings": Text("All findings", "所有征象"),
+    "threshold": Text("List scores of at least", "只列出评分不低于"),
+    "listed": Text("{listed} of {all} listed.", "列出 {all} 项中的 {listed} 项。"),
+    "none_listed": Text("No score reaches that.", "没有评分达到此值。"),
+    "head_finding": Text("Finding", "征象"),
+    "head_score": Text("Probability", "概率"),
+    "head_threshold": Text("Threshold", "阈值"),
+    "head_reached": Text("Reached", "是否达到"),
+    "head_prevalence": Text("Prevalence", "患病率"),
+    "yes": Text("yes", "是"),
+    "no": Text("no", "否"),
+    "never": Text("never flagged", "从不标记"),
+    "no_threshold": Text("none", "无"),
     # Files to keep.
     "take_report": Text("Report to print", "可打印的报告"),
     "take_overlay": Text("Evidence (PNG)", "依据图（PNG）"),
@@ -69,163 +202,10 @@ TEXTS: dict[str, Text] = {
     "batch_csv": Text("Save the table (CSV)", "保存表格（CSV）"),
 }
 
-TAKE_AWAY = Text("Take away", "保存结果")
 
-# Several films (cxr/serving/page/several_films.py).
-BATCH: dict[str, Text] = {
-    "how": Text(
-        "Choose or drop up to {most} films. Each is answered by itself; a file that cannot be read "
-        "does not stop the others. No file is kept for longer than an hour.",
-        "选择或拖入最多 {most} 张胸片。逐张作答；某个文件无法读取不影响其他文件。"
-        "文件保留不超过一小时。",
-    ),
-    "waiting": Text("Waiting for its turn…", "正在排队……"),
-    "no_films": Text("Choose some films first.", "请先选择胸片。"),
-    "progress": Text("{done} of {all} films", "{all} 张胸片中已完成 {done} 张"),
-    "done": Text(
-        "Done: {answered} of {all} films have scores.",
-        "完成：{all} 张胸片中有 {answered} 张给出评分。",
-    ),
-    "stopped": Text(
-        "Stopped. What was answered until then stands below.", "已停止。此前的结果见下表。"
-    ),
-    "too_many": Text(
-        "At most {most} films are answered at once: these are the first {most} of {all}; choose "
-        "the others afterwards.",
-        "一次最多为 {most} 张胸片作答：以下是 {all} 张中的前 {most} 张；其余请随后再选。",
-    ),
-    "caption": Text(
-        "Findings that reached their thresholds, film by film, with scores at the prevalence: "
-        "{stated}",
-        "逐片列出达到阈值的征象；评分所按的患病比例：{stated}",
-    ),
-    "file": Text("File", "文件"),
-    "findings": Text("Reached the threshold", "达到阈值"),
-    "notes": Text("Notes", "说明"),
-    "none": Text(
-        "No finding reached its threshold; the highest score: {highest}.",
-        "没有征象达到阈值；最高评分：{highest}。",
-    ),
-    "more": Text("and {count} more", "另有 {count} 项"),
-    "refused": Text("No scores.", "未评分。"),
-}
-
-# The report of one film (cxr/serving/report.py), which is in one language.
-REPORT: dict[str, Text] = {
-    "title": Text("Findings on a chest film", "胸片征象报告"),
-    "disclaimer": Text(
-        DISCLAIMER,
-        "研究演示，不供临床使用。评分是模型在所注明患病比例下的估计，不是医师的结论；评分低并不能排除"
-        "疾病。",
-    ),
-    "file": Text("File", "文件"),
-    "made": Text("Made (UTC)", "生成时间（UTC）"),
-    "film": Text("The film as read", "读入的胸片"),
-    "film_size": Text("{width} × {height} pixels", "{width} × {height} 像素"),
-    "film_alt": Text("The chest film as read.", "读入的胸片。"),
-    "reached": Text("Findings that reached their thresholds", "达到阈值的征象"),
-    "none_reached": Text(
-        "No finding reached its threshold. This does not rule out disease.",
-        "没有征象达到阈值。这并不能排除疾病。",
-    ),
-    "reached_one": Text("{score}, threshold {threshold}", "{score}，阈值 {threshold}"),
-    "warnings": Text("What looked odd", "异常提示"),
-    "meaning_title": Text("What the scores mean", "评分的含义"),
-    "meaning": Text(
-        "Each score is the model's estimate that the finding would be in the film's report, if "
-        "films came in the mix of {mix}. Thresholds are stated in the same mix; what reaches its "
-        "threshold is the same at every prevalence.",
-        "每个评分是模型的估计：若胸片按{mix}的构成出现，该征象会写入这张胸片报告的概率。阈值按同样的构成"
-        "给出；是否达到阈值与所选患病比例无关。",
-    ),
-    "mix_nih": Text("NIH's 112,120 films", "NIH 的 112,120 张胸片"),
-    "mix_training": Text("the films that the model was trained on", "模型训练所用胸片"),
-    "mix_own": Text(
-        "NIH's 112,120 films, but with {stated}", "NIH 的 112,120 张胸片（但 {stated}）"
-    ),
-    "all": Text("All 15 labels, most likely first", "全部 15 个标签（按评分排序）"),
-    "finding": Text("Finding", "征象"),
-    "score": Text("Score", "评分"),
-    "threshold": Text("Threshold", "阈值"),
-    "is_reached": Text("Reached", "达到"),
-    "prevalence": Text("Stated prevalence", "所注明的患病比例"),
-    "yes": Text("yes", "是"),
-    "no": Text("no", "否"),
-    "none": Text("none", "无"),
-    "never": Text("never flagged", "不作标记"),
-    "where": Text("Where the evidence lies", "依据所在位置"),
-    "legend": Text(
-        "The brighter the orange, the more that place spoke for the finding, compared with the "
-        "rest of this film; the box frames its peak. The brightness does not show how likely the "
-        "finding is.",
-        "橙色越亮，表示与本片其余部分相比，该处越支持该征象；方框标出其峰值。亮度并不表示该征象的可能"
-        "性大小。",
-    ),
-    "highest": Text(
-        "No finding reached its threshold; the one with the highest score is shown.",
-        "没有征象达到阈值；此处显示评分最高的征象。",
-    ),
-    "evidence_alt": Text(
-        "The film with the evidence for {finding} in orange, brightest at its peak, and a box "
-        "around it.",
-        "胸片上以橙色显示“{finding}”的依据，峰值处最亮，并以方框标出。",
-    ),
-    "pointing_one": Text(
-        "When measured on {boxes} boxes of this finding, the brightest point lay in the "
-        "radiologists' box in {model}{control}.",
-        "在该征象的 {boxes} 个方框上测量时，最亮点落在放射科医师所画方框内的比例为 "
-        "{model}{control}。",
-    ),
-    "pointing_control": Text(
-        "; one and the same place on every film reached {control}",
-        "；若每张胸片都指向同一位置，则为 {control}",
-    ),
-    "pointing_unknown": Text(
-        "For this finding it was not measured how often such boxes are right.",
-        "该征象的方框准确率未经测量。",
-    ),
-    "measured": Text("How often such boxes were right when measured", "此类方框经测量的准确率"),
-    "measured_on": Text(
-        "On {boxes} boxes that radiologists drew on test films, beside two answers that never look "
-        "at the film. 95 % intervals in brackets.",
-        "在测试胸片上放射科医师所画的 {boxes} 个方框上测量，并与两种不看胸片的答案对照。括号内为 "
-        "95 % 区间。",
-    ),
-    "not_measured": Text(
-        "This model's folder does not say how often such boxes were right.",
-        "该模型未提供此类方框的准确率。",
-    ),
-    "answer": Text("Share of boxes", "方框比例"),
-    "of_model": Text("This model", "本模型"),
-    "of_constant": Text("The same place on every film", "每片同一位置"),
-    "of_random": Text("A random place", "随机位置"),
-    "pointing": Text(
-        "The brightest point lies in the radiologists' box", "最亮点落在医师所画方框内"
-    ),
-    "overlap": Text(
-        "The box overlaps the radiologists' box by over half (IoU > 0.5)",
-        "方框与医师所画方框重叠过半（IoU > 0.5）",
-    ),
-    "interval": Text(" ({low} to {high})", "（{low} 至 {high}）"),
-    "model_title": Text("The model", "模型"),
-    "model": Text("Name", "名称"),
-    "commit": Text("Commit", "提交"),
-    "no_commit": Text("from a folder, without a commit", "来自本地文件夹，无提交号"),
-    "network": Text("Network", "网络"),
-    "auroc": Text("Mean AUROC on held-out films", "留出胸片上的平均 AUROC"),
-    "auroc_leaky": Text(
-        "Mean AUROC on held-out films of patients that training saw too",
-        "留出胸片上的平均 AUROC（训练中见过这些患者）",
-    ),
-    "auroc_alone": Text(
-        "; {alone} from sex, age and view alone", "；仅凭性别、年龄和体位为 {alone}"
-    ),
-    "unknown": Text("not stated", "未注明"),
-    "pictures": Text(
-        "Pictures are reduced to at most {side} pixels and compressed.",
-        "图像已缩小至最多 {side} 像素并压缩。",
-    ),
-}
+def words(key: str, **values: "str | Text") -> str:
+    """A text of TEXTS as HTML in both languages, with values in their places."""
+    return TEXTS[key].filled(**values).html
 
 
 def marker(key: str):
@@ -245,12 +225,21 @@ _I18N = gr.I18n(
     }
 )
 
+_ADDRESS = re.compile(r"(https?://[\w./:%?=&#-]*[\w/])")
+
 
 def plain(text: str) -> str:
     """A text of somebody's model folder as Markdown that shows it letter by letter.
 
     Addresses stay links. Pictures, which a browser would fetch from elsewhere, do not.
     """
-    parts = re.split(r"(https?://[\w./:%?=&#-]*[\w/])", " ".join(text.split()))
+    parts = _ADDRESS.split(" ".join(text.split()))
     parts[::2] = [re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", part) for part in parts[::2]]
+    return "".join(parts)
+
+
+def linked(text: str) -> str:
+    """A text of somebody's model folder as HTML that shows it letter by letter, with its links."""
+    parts = [html.escape(part) for part in _ADDRESS.split(" ".join(text.split()))]
+    parts[1::2] = [f'<a href="{part}" rel="noopener nofollow">{part}</a>' for part in parts[1::2]]
     return "".join(parts)

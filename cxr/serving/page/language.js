@@ -1,0 +1,47 @@
+// Switches the language of Gradio's front end, which keeps it in the document's own `lang`; by that
+// the style sheet chooses among this page's words.
+
+const KEY = "cxr-language";
+const [ENGLISH, CHINESE] = ["en", "zh-CN"];
+const near = (name) => (/^zh/i.test(name || "") ? CHINESE : ENGLISH);
+
+function remembered() {
+  try { return localStorage.getItem(KEY); } catch { return null; } // as in some frames
+}
+
+function remember(language) {
+  try { localStorage.setItem(KEY, language); } catch { /* as above */ }
+}
+
+// Gradio offers no way of its own to do it from outside, but its module can be had again.
+async function gradio() {
+  const addresses = [
+    ...performance.getEntriesByType("resource").map((entry) => entry.name),
+    ...[...document.querySelectorAll("link[href]")].map((link) => link.href),
+  ];
+  const address = addresses.find((name) => /\/assets\/core-[\w-]+\.js$/.test(name));
+  return address ? import(address) : {};
+}
+
+async function speak(language) {
+  for (const button of element.querySelectorAll("button")) {
+    button.setAttribute("aria-pressed", button.dataset.language === language);
+  }
+  if (Object.values(props.titles).includes(document.title)) document.title = props.titles[language];
+  if (document.documentElement.lang !== language) {
+    try {
+      (await gradio()).changeLocale?.(language);
+    } catch { /* Gradio's few words stay as they are */ }
+  }
+  document.documentElement.lang = language;
+}
+
+element.addEventListener("click", (event) => {
+  const language = event.target.closest("button")?.dataset.language;
+  if (!language) return;
+  remember(language);
+  speak(language);
+});
+
+const asked = new URLSearchParams(location.search).get("lang");
+speak(near(asked || remembered() || navigator.language));

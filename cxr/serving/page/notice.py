@@ -1,0 +1,55 @@
+"""What the page says instead of an answer, or over it: nothing yet, work, refusals, warnings."""
+
+from collections.abc import Sequence
+
+import gradio as gr
+
+from cxr.serving.page import files, texts
+from cxr.serving.page.texts import words
+
+
+def problem() -> gr.HTML:
+    """The place for sentences; the page's scripts write there too."""
+    return gr.HTML(
+        "",
+        html_template='<div role="alert">${value}</div>',
+        js_on_load=files.read("notice.js"),
+        apply_default_css=False,
+        elem_id="problem",
+    )
+
+
+def empty() -> gr.HTML:
+    """What stands where the answer will, and what stands there while it is made."""
+    return gr.HTML(
+        f'<p class="nothing">{words("empty")}</p>',
+        apply_default_css=False,
+        elem_id="empty",
+    )
+
+
+def busy() -> None:
+    """Shown while a film is read; the style sheet does that."""
+    gr.HTML(
+        f'<p role="status"><span class="spinner" aria-hidden="true"></span>{words("busy")}</p>',
+        apply_default_css=False,
+        elem_id="busy",
+    )
+
+
+# What the browser does when work begins and ends, without the server.
+BEGIN = "() => { document.documentElement.classList.add('cxr-busy'); }"
+END = "() => { document.documentElement.classList.remove('cxr-busy'); }"
+
+
+def refusal(key: str, reason: str) -> str:
+    """A refusal as HTML: what it is, and the reason in words."""
+    return f"<p><strong>{words(key)}</strong> {texts.said(reason).html}</p>"
+
+
+def warnings(sentences: Sequence[str]) -> str:
+    """What looked odd, as HTML; "" when nothing did."""
+    return "".join(
+        f"<p><strong>{words('note')}</strong> {texts.said(sentence).html}</p>"
+        for sentence in sentences
+    )

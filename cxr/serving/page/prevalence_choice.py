@@ -1,0 +1,49 @@
+"""The control for the prevalence that scores are stated at, and the words on what that means."""
+
+import gradio as gr
+
+import cxr.prevalence
+from cxr.prevalence import DEFAULT, NIH, TRAINING, Prevalence
+from cxr.serving.page import files, texts
+from cxr.serving.page.texts import Text, words
+
+_EXAMPLE = "Effusion=0.3, Mass=0.1"
+_MIXES = {NIH: texts.TEXTS["mix_nih"], TRAINING: texts.TEXTS["mix_training"]}
+
+
+def make() -> gr.HTML:
+    """The control. Its value is what the scores are stated at, in the words of cxr.prevalence; what
+    the reader asks for comes with its event `input`, as `stated`."""
+    radios = "".join(
+        f'<label><input type="radio" name="prevalence" value="{value}"><span>{words(key)}</span>'
+        "</label>"
+        for value, key in ((NIH, "prevalence_nih"), (TRAINING, "prevalence_training"))
+    )
+    return gr.HTML(
+        DEFAULT,
+        html_template=f"""
+<fieldset><legend>{words("prevalence")}</legend>{radios}
+  <span class="own"><label><input type="radio" name="prevalence" value="own">
+    <span id="prevalence-own">{words("prevalence_own")} <code>{_EXAMPLE}</code></span></label>
+  <input type="text" aria-labelledby="prevalence-own" maxlength="1000" autocomplete="off"
+    spellcheck="false"></span>
+</fieldset>""",
+        js_on_load=files.read("prevalence_choice.js"),
+        apply_default_css=False,
+        elem_id="prevalence",
+    )
+
+
+def understand(stated: str | None, otherwise: Prevalence) -> tuple[Prevalence, str]:
+    """The prevalence in words; or the other one, and a sentence on what is wrong."""
+    try:
+        return cxr.prevalence.parse(stated or DEFAULT), ""
+    except cxr.prevalence.PrevalenceError as error:
+        return otherwise, str(error)
+
+
+def meaning(prevalence: Prevalence) -> str:
+    """What the scores mean at a prevalence, as HTML."""
+    stated = cxr.prevalence.name(prevalence)
+    mix: Text = _MIXES.get(stated) or texts.TEXTS["mix_own"].filled(shares=stated)
+    return f"<p>{words('meaning', mix=mix)}</p>"
