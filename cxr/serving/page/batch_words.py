@@ -11,6 +11,7 @@ BATCH: dict[str, Text] = {
         "选择或拖入最多 {most} 张胸片。逐张作答；某个文件无法读取不影响其他文件。"
         "文件保留不超过一小时。",
     ),
+    "left_out": Text("Left out, as larger than {most} MB:", "以下文件超过 {most} MB，未采用："),
     "waiting": Text("Waiting for its turn…", "正在排队……"),
     "no_films": Text("Choose some films first.", "请先选择胸片。"),
     "progress": Text("{done} of {all} films", "{all} 张胸片中已完成 {done} 张"),
@@ -20,6 +21,10 @@ BATCH: dict[str, Text] = {
     ),
     "stopped": Text(
         "Stopped. What was answered until then stands below.", "已停止。此前的结果见下表。"
+    ),
+    "failed": Text(
+        "The server did not answer for these films; wait a moment and start again.",
+        "服务器未能就这些胸片作答；请稍候再重新开始。",
     ),
     "too_many": Text(
         "At most {most} films are answered at once: these are the first {most} of {all}; choose "

@@ -15,8 +15,9 @@ import gradio as gr
 import cxr.prevalence
 from cxr.prevalence import DEFAULT
 from cxr.serving import analysis
-from cxr.serving.page import saving, texts
+from cxr.serving.page import files, saving, texts
 from cxr.serving.page.batch_words import BATCH
+from cxr.serving.page.intake import MAX_MEGABYTES
 from cxr.serving.page.text import Text
 from cxr.serving.predictor import Predictor
 from cxr.serving.take_away import csv_text
@@ -29,39 +30,17 @@ TOP = 5  # findings that a row names
 _AT_ONCE = 2
 _PAUSE = 0.25  # seconds between two looks at the table, each of which sends all of it
 
-_CSS = """
-& { overflow-x: auto; }
-table { width: 100%; border-collapse: collapse; font-size: 14px; }
-caption { text-align: left; padding: 8px 0; opacity: 0.85; }
-th, td { text-align: left; vertical-align: top; padding: 6px 12px 6px 0; overflow-wrap: anywhere;
-  border: 0; border-bottom: 1px solid var(--border-color-primary); }
-tbody th { font-weight: 500; min-width: 7em; max-width: 16em; }
-ul { list-style: none; margin: 0; padding: 0; display: flex; flex-wrap: wrap; gap: 2px 14px; }
-li { white-space: nowrap; margin: 0; }
-strong { font-weight: 600; }
-p { margin: 0; }
-@media (max-width: 560px) {
-  thead { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden; }
-  tr { display: block; padding: 6px 0; border-bottom: 1px solid var(--border-color-primary); }
-  tbody th, td { display: block; border: 0; padding: 2px 0; max-width: none; }
-}
-"""
-_STATUS_CSS = """
-p { margin: 4px 0; }
-progress { display: block; width: 100%; height: 8px; appearance: none; border: 0;
-  border-radius: 4px; overflow: hidden; background: var(--border-color-primary); }
-progress::-webkit-progress-bar { background: var(--border-color-primary); }
-progress::-webkit-progress-value { background: var(--color-accent); }
-progress::-moz-progress-bar { background: var(--color-accent); }
-"""
-
 
 def add(predictor: Predictor) -> None:
     """Adds the tab's content to the page that is being built."""
     gr.HTML(
-        f"<p>{BATCH['how'].filled(most=str(MOST)).html}</p>",
+        f"<p>{BATCH['how'].filled(most=str(MOST)).html}</p>"
+        '<p role="alert" data-part="left-out" hidden>'
+        f"{BATCH['left_out'].filled(most=str(MAX_MEGABYTES)).html} <bdi></bdi></p>",
+        js_on_load=files.read("several_films.js"),
         apply_default_css=False,
         elem_id="batch-how",
+        most=MAX_MEGABYTES,
     )
     films = gr.File(label=texts.marker("films"), file_count="multiple", height=180, elem_id="films")
     prevalence = gr.Textbox(
@@ -77,8 +56,8 @@ def add(predictor: Predictor) -> None:
             texts.marker("batch_stop"), variant="stop", visible=False, elem_id="batch-stop"
         )
         save = gr.Button(texts.marker("batch_csv"), visible=False, elem_id="batch-csv")
-    status = gr.HTML(css_template=_STATUS_CSS, apply_default_css=False, elem_id="batch-status")
-    table = gr.HTML(css_template=_CSS, apply_default_css=False, elem_id="batch-table")
+    status = gr.HTML(apply_default_css=False, elem_id="batch-status")
+    table = gr.HTML(apply_default_css=False, elem_id="batch-table")
     csv = gr.Textbox(visible=False)
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     waiting = start.click(
@@ -91,6 +70,7 @@ def add(predictor: Predictor) -> None:
         concurrency_limit=_AT_ONCE,
         **quiet,
     )
+    running.failure(_fail, None, status, queue=False, **quiet)
     running.then(_end, None, [start, stop], queue=False, **quiet)
     stop.click(_stop, None, [status, start, stop], cancels=[running], queue=False, **quiet)
     save.click(
@@ -109,6 +89,11 @@ def _end():
     return gr.update(visible=True), gr.update(visible=False)
 
 
+def _fail() -> str:
+    """The status when there was no answer, as when too many are waiting."""
+    return _problem(BATCH["failed"])
+
+
 def _stop():
     """Updates of status and of the same buttons when the reader stops."""
     return _says("stopped"), *_end()
@@ -119,12 +104,12 @@ def _answerer(predictor: Predictor) -> Callable:
 
     def answer(paths: list[str] | None, stated: str) -> Iterator[tuple[Any, ...]]:
         if not paths:
-            yield _says("no_films"), gr.skip(), gr.skip(), gr.skip()
+            yield _problem(BATCH["no_films"]), gr.skip(), gr.skip(), gr.skip()
             return
         try:
             prevalence = cxr.prevalence.parse(stated or DEFAULT)
         except cxr.prevalence.PrevalenceError as error:
-            yield _alert(texts.said(str(error))), gr.skip(), gr.skip(), gr.skip()
+            yield _problem(texts.said(str(error))), gr.skip(), gr.skip(), gr.skip()
             return
         films = paths[:MOST]
         csv, rows, answered, shown = csv_text([analysis.csv_columns()]), "", 0, 0.0
@@ -140,7 +125,7 @@ def _answerer(predictor: Predictor) -> Callable:
         counts = {"answered": str(answered), "all": str(len(films))}
         status = _says("done", **counts)
         if len(paths) > MOST:
-            status += _says("too_many", most=str(MOST), all=str(len(paths)))
+            status += _problem(BATCH["too_many"].filled(most=str(MOST), all=str(len(paths))))
         table = _table(rows, cxr.prevalence.name(prevalence))
         yield status, table, csv, gr.update(visible=True)
 
@@ -148,12 +133,11 @@ def _answerer(predictor: Predictor) -> Callable:
 
 
 def _says(key: str, **values: str) -> str:
-    return _alert(BATCH[key].filled(**values))
+    return f'<p role="status">{BATCH[key].filled(**values).html}</p>'
 
 
-def _alert(text: Text) -> str:
-    """A sentence that screen readers say when it comes."""
-    return f'<p role="status">{text.html}</p>'
+def _problem(text: Text) -> str:
+    return f'<p class="problem" role="alert">{text.html}</p>'
 
 
 def _progress(done: int, count: int) -> str:
