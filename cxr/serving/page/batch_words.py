@@ -22,10 +22,6 @@ BATCH: dict[str, Text] = {
     "stopped": Text(
         "Stopped. What was answered until then stands below.", "已停止。此前的结果见下表。"
     ),
-    "failed": Text(
-        "The server did not answer for these films; wait a moment and start again.",
-        "服务器未能就这些胸片作答；请稍候再重新开始。",
-    ),
     "too_many": Text(
         "At most {most} films are answered at once: these are the first {most} of {all}; choose "
         "the others afterwards.",

@@ -70,9 +70,10 @@ def add(predictor: Predictor) -> None:
         concurrency_limit=_AT_ONCE,
         **quiet,
     )
-    running.failure(_fail, None, status, queue=False, **quiet)
-    running.then(_end, None, [start, stop], queue=False, **quiet)
-    stop.click(_stop, None, [status, start, stop], cancels=[running], queue=False, **quiet)
+    running.then(_end, status, [status, start, stop], queue=False, **quiet)
+    # First the one, then the other, so that the last look at the table does not come after it.
+    stopped = stop.click(None, cancels=[running], api_visibility="private")
+    stopped.then(_stop, None, [status, start, stop], queue=False, **quiet)
     save.click(
         None, csv, None, js=saving.text("findings.csv", "text/csv"), api_visibility="private"
     )
@@ -84,19 +85,18 @@ def _begin():
     return _says("waiting"), "", "", hidden, there, hidden
 
 
-def _end():
-    """Updates of the buttons to start and to stop when all is done."""
-    return gr.update(visible=True), gr.update(visible=False)
+def _end(status: str | None):
+    """Updates of status and of the buttons to start and to stop when all is done.
 
-
-def _fail() -> str:
-    """The status when there was no answer, as when too many are waiting."""
-    return _problem(BATCH["failed"])
+    A list that never had its turn, as when too many are waiting, waits no more; Gradio says why.
+    """
+    waiting = status == _says("waiting")
+    return "" if waiting else gr.skip(), gr.update(visible=True), gr.update(visible=False)
 
 
 def _stop():
-    """Updates of status and of the same buttons when the reader stops."""
-    return _says("stopped"), *_end()
+    """Updates of the same when the reader stops."""
+    return _says("stopped"), gr.update(visible=True), gr.update(visible=False)
 
 
 def _answerer(predictor: Predictor) -> Callable:
