@@ -22,7 +22,7 @@ REPORT: dict[str, Text] = {
         "films came in the mix of {mix}. Thresholds are stated in the same mix; what reaches its "
         "threshold is the same at every prevalence.",
         "每个评分是模型的估计：若胸片按{mix}的构成出现，该征象会写入这张胸片报告的概率。阈值按同样的构成"
-        "给出；是否达到阈值与所选患病比例无关。",
+        "给出；是否达到阈值与所选患病率无关。",
     ),
     "mix_nih": Text("NIH's 112,120 films", "NIH 的 112,120 张胸片"),
     "mix_training": Text("the films that the model was trained on", "模型训练所用胸片"),
@@ -34,7 +34,7 @@ REPORT: dict[str, Text] = {
     "score": Text("Score", "评分"),
     "threshold": Text("Threshold", "阈值"),
     "is_reached": Text("Reached", "达到"),
-    "prevalence": Text("Stated prevalence", "所注明的患病比例"),
+    "prevalence": Text("Stated prevalence", "所注明的患病率"),
     "yes": Text("yes", "是"),
     "no": Text("no", "否"),
     "none": Text("none", "无"),

@@ -30,7 +30,7 @@ BATCH: dict[str, Text] = {
     "caption": Text(
         "Findings that reached their thresholds, film by film, with scores at the prevalence: "
         "{stated}",
-        "逐片列出达到阈值的征象；评分所按的患病比例：{stated}",
+        "逐片列出达到阈值的征象；评分所按的患病率：{stated}",
     ),
     "file": Text("File", "文件"),
     "findings": Text("Reached the threshold", "达到阈值"),

@@ -45,7 +45,7 @@ def add(predictor: Predictor) -> None:
     films = gr.File(label=texts.marker("films"), file_count="multiple", height=180, elem_id="films")
     prevalence = gr.Textbox(
         DEFAULT,
-        label=texts.marker("batch_prevalence"),
+        label=texts.marker("prevalence"),
         info=texts.marker("batch_prevalence_info"),
         max_lines=1,
         elem_id="batch-prevalence",

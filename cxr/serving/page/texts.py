@@ -192,7 +192,6 @@ TEXTS: dict[str, Text] = {
     # Several films.
     "several_films": Text("Several films", "多张胸片"),
     "films": Text("Chest films", "胸片"),
-    "batch_prevalence": Text("State the scores at the prevalence of", "按以下患病比例给出评分"),
     "batch_prevalence_info": Text(
         "nih, training, or your own shares, such as Effusion=0.3, Mass=0.1",
         "nih、training，或自定比例，例如 Effusion=0.3, Mass=0.1",
