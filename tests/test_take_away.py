@@ -1,5 +1,6 @@
 """The answer as files to keep: the same as from the command line and the API, by a click."""
 
+import base64
 import io
 import json
 import re
@@ -156,32 +157,58 @@ def test_no_file_that_is_saved_lies_on_the_server(page, written, tmp_path):
     assert FILM.name in {file.name for file in before}
 
 
-def test_uploads_are_gone_when_that_is_due(monkeypatch, tmp_path, predictor, browser):
-    """With films kept for 3 seconds, after both tabs have answered: no upload and no picture."""
-    monkeypatch.setattr(interface, "KEPT", 3)
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
-    demo = interface.build(predictor)
-    try:
-        _, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, **interface.LAUNCH)
-        page = browser.new_page()
-        page.goto(address)
-        page.set_input_files("#film input[type=file]", FILM)
-        page.wait_for_selector("#take-json")
-        _saved(page, "report", tmp_path)
-        page.get_by_role("tab", name="Several films").click()
-        page.set_input_files("#films input[type=file]", [FILM, ROOT / "examples/chest_drr.png"])
-        page.locator("#films").get_by_text("chest_drr").wait_for()
-        assert _files(tmp_path / "gradio")
-        page.click("#batch-start")
-        page.locator("#batch-status").get_by_text("Done").wait_for()
-        for _ in range(20):
-            page.wait_for_timeout(500)
-            if not _files(tmp_path / "gradio"):
-                break
-        page.close()
-    finally:
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory, predictor):
+    """The page in this process, which keeps films for 3 seconds: it, its address, its folder."""
+    folder = tmp_path_factory.mktemp("hasty")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(interface, "KEPT", 3)
+        patch.setenv("GRADIO_TEMP_DIR", str(folder))
+        demo = interface.build(predictor)
+        _, at, _ = demo.launch(prevent_thread_lock=True, quiet=True, **interface.LAUNCH)
+        yield demo, at, folder
         demo.close()
-    assert _files(tmp_path / "gradio") == set()
+
+
+def test_what_was_saved_does_not_stay_in_memory(hasty, browser, tmp_path):
+    """Gradio remembers what it last gave each visitor; of a report it remembers nothing."""
+    demo, at, _ = hasty
+    page = browser.new_page()
+    page.goto(at)
+    page.set_input_files("#film input[type=file]", FILM)
+    page.wait_for_selector("#take-json")
+    _, content = _saved(page, "report", tmp_path)
+    packed = base64.b64encode(content).decode()
+    for _ in range(20):
+        page.wait_for_timeout(100)
+        sessions = demo.app.state_holder.session_data.values()
+        kept = [str(block) for session in sessions for block in session.config_values.values()]
+        if not any(packed in block for block in kept):
+            break
+    page.close()
+    assert kept
+    assert not any(packed in block for block in kept)
+
+
+def test_uploads_are_gone_when_that_is_due(hasty, browser):
+    """After both tabs have answered, no upload and no picture is left."""
+    _, at, folder = hasty
+    page = browser.new_page()
+    page.goto(at)
+    page.set_input_files("#film input[type=file]", FILM)
+    page.wait_for_selector("#take-json")
+    page.get_by_role("tab", name="Several films").click()
+    page.set_input_files("#films input[type=file]", [FILM, ROOT / "examples" / "chest_drr.png"])
+    page.locator("#films").get_by_text("chest_drr").wait_for()
+    assert FILM.name in {file.name for file in _files(folder)}
+    page.click("#batch-start")
+    page.locator("#batch-status").get_by_text("Done").wait_for()
+    for _ in range(20):
+        page.wait_for_timeout(500)
+        if not _files(folder):
+            break
+    page.close()
+    assert _files(folder) == set()
 
 
 def _saved(page, form: str, folder: Path) -> tuple[str, bytes]:
