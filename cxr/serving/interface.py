@@ -23,7 +23,7 @@ LAUNCH: dict[str, Any] = {
     "css": style.CSS,
     "head": style.HEAD,
     "i18n": texts.translations(),
-    "max_file_size": f"{MAX_MEGABYTES}mb",
+    "max_file_size": MAX_MEGABYTES * 10**6,
     "show_error": False,
     "run_history": False,
     "enable_monitoring": False,

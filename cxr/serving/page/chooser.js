@@ -6,6 +6,9 @@ function tell() {
   const chosen = props.value || "";
   const radio = element.querySelector(`input[value="${chosen}"]`);
   if (radio) radio.checked = true;
+  for (const record of element.querySelectorAll("[data-record]")) {
+    record.hidden = record.dataset.record !== chosen;
+  }
   page.dispatchEvent(new CustomEvent("cxr-chosen", { detail: chosen }));
 }
 

@@ -37,13 +37,13 @@ def table() -> gr.HTML:
     aria-labelledby="threshold-name"> %</span>
   <span id="threshold-name" class="unseen">{words("threshold")} (%)</span>
   <span role="status" data-part="listed"></span></div>
+<template>{words("listed", listed="{listed}", all="{all}")}</template>
 <p class="none" hidden>{words("none_listed")}</p>
 <table role="table"><thead role="rowgroup"><tr role="row">{head}</tr></thead>
   <tbody role="rowgroup">${{value}}</tbody></table>""",
         js_on_load=files.read("table.js"),
         apply_default_css=False,
         elem_id="table",
-        listed=words("listed", listed="{listed}", all="{all}"),
     )
 
 

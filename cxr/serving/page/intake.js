@@ -2,6 +2,8 @@
 // large are told of before anything is sent.
 
 const page = element.closest(".gradio-container");
+const tooLarge = element.querySelector('[data-part="too-large"]');
+const notSent = element.querySelector('[data-part="not-sent"]');
 const field = () => page.querySelector("#film");
 const onPage = () => element.isConnected && element.offsetParent !== null; // its tab is open
 
@@ -10,9 +12,8 @@ function say(sentence) {
 }
 
 function fits(file) {
-  if (file.size <= props.most * 1e6) return true;
-  const size = (file.size / 1e6).toFixed(1);
-  say(props.too_large.replaceAll("{size}", size));
+  if (file.size <= tooLarge.dataset.most * 1e6) return true;
+  say(tooLarge.innerHTML.replaceAll("{size}", (file.size / 1e6).toFixed(1)));
   return false;
 }
 
@@ -34,10 +35,18 @@ async function give(file) {
   input.dispatchEvent(new Event("change", { bubbles: true }));
 }
 
+// Gradio marks its field where a file could not be sent, and tells why in its client's words.
+let failed = false;
+new MutationObserver(() => {
+  const before = failed;
+  failed = Boolean(field()?.querySelector('[data-testid="status-tracker"] .error'));
+  if (failed && !before) say(notSent.innerHTML);
+}).observe(page, { childList: true, subtree: true });
+
 // Before Gradio's own listeners.
 document.addEventListener("change", (event) => {
   const [file] = event.target.files || [];
-  if (!file || !onPage() || !field().contains(event.target)) return;
+  if (!file || !onPage() || !field()?.contains(event.target)) return;
   say("");
   if (fits(file)) return;
   event.stopImmediatePropagation();
@@ -45,7 +54,7 @@ document.addEventListener("change", (event) => {
 }, { capture: true });
 document.addEventListener("drop", (event) => {
   const [file] = event.dataTransfer?.files || [];
-  if (!file || !onPage() || !field().contains(event.target)) return;
+  if (!file || !onPage() || !field()?.contains(event.target)) return;
   say("");
   if (fits(file)) return;
   event.preventDefault();
@@ -64,7 +73,7 @@ document.addEventListener("dragover", (event) => {
 });
 document.addEventListener("drop", (event) => {
   const [file] = event.dataTransfer?.files || [];
-  if (!file || !onPage() || event.defaultPrevented || field().contains(event.target)) return;
+  if (!file || !onPage() || event.defaultPrevented || field()?.contains(event.target)) return;
   event.preventDefault();
   give(file);
 });

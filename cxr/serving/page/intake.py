@@ -23,13 +23,13 @@ def add() -> gr.File:
     """The file component, and what is said of it."""
     film = gr.File(label=texts.marker("film"), height=150, elem_id="film")
     gr.HTML(
-        f"<p>{words('how')}{words('formats', most=str(MAX_MEGABYTES))}</p>",
+        f"<p>{words('how')}{words('formats', most=str(MAX_MEGABYTES))}</p>"
+        f'<template data-part="too-large" data-most="{MAX_MEGABYTES}">'
+        f"{words('too_large', size='{size}', most=str(MAX_MEGABYTES))}</template>"
+        f'<template data-part="not-sent">{words("not_sent")}</template>',
         js_on_load=files.read("intake.js"),
         apply_default_css=False,
         elem_id="formats",
-        most=MAX_MEGABYTES,
-        too_large=words("too_large", size="{size}", most=str(MAX_MEGABYTES)),
-        not_sent=words("not_sent"),
     )
     return film
 

@@ -24,10 +24,12 @@ async function gradio() {
 }
 
 async function speak(language) {
-  for (const button of element.querySelectorAll("button")) {
-    button.setAttribute("aria-pressed", button.dataset.language === language);
+  const buttons = [...element.querySelectorAll("button")];
+  const ours = buttons.some((button) => button.dataset.title === document.title); // not a blog's
+  for (const button of buttons) {
+    button.setAttribute("aria-pressed", button.lang === language);
+    if (ours && button.lang === language) document.title = button.dataset.title;
   }
-  if (Object.values(props.titles).includes(document.title)) document.title = props.titles[language];
   if (document.documentElement.lang !== language) {
     try {
       (await gradio()).changeLocale?.(language);
@@ -37,7 +39,7 @@ async function speak(language) {
 }
 
 element.addEventListener("click", (event) => {
-  const language = event.target.closest("button")?.dataset.language;
+  const language = event.target.closest("button")?.lang;
   if (!language) return;
   remember(language);
   speak(language);

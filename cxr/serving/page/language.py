@@ -12,12 +12,12 @@ def add() -> None:
     `?lang=zh` or `?lang=en` in the address wins, then what was chosen here before, then the
     browser's language: Chinese of every kind gets simplified Chinese, all else English.
     """
+    title = texts.TEXTS["title"]
     gr.HTML(
         '<div role="group" aria-label="Language / 语言">'
-        f'<button type="button" lang="{ENGLISH}" data-language="{ENGLISH}">English</button>'
-        f'<button type="button" lang="{CHINESE}" data-language="{CHINESE}">中文</button></div>',
+        f'<button type="button" lang="{ENGLISH}" data-title="{title.en}">English</button>'
+        f'<button type="button" lang="{CHINESE}" data-title="{title.zh}">中文</button></div>',
         js_on_load=files.read("language.js"),
         apply_default_css=False,
         elem_id="language",
-        titles={ENGLISH: texts.TEXTS["title"].en, CHINESE: texts.TEXTS["title"].zh},
     )

@@ -4,18 +4,18 @@ from collections.abc import Sequence
 
 import gradio as gr
 
-from cxr.serving.page import files, texts
+from cxr.serving.page import texts
 from cxr.serving.page.texts import words
 
 
-def problem() -> gr.HTML:
-    """The place for sentences; the page's scripts write there too."""
+def alert(elem_id: str, script: str | None = None) -> gr.HTML:
+    """A place for sentences, as HTML, that screen readers tell of when they come; "" hides it."""
     return gr.HTML(
         "",
         html_template='<div role="alert">${value}</div>',
-        js_on_load=files.read("notice.js"),
+        js_on_load=script,
         apply_default_css=False,
-        elem_id="problem",
+        elem_id=elem_id,
     )
 
 
@@ -31,7 +31,7 @@ def empty() -> gr.HTML:
 def busy() -> None:
     """Shown while a film is read; the style sheet does that."""
     gr.HTML(
-        f'<p role="status"><span class="spinner" aria-hidden="true"></span>{words("busy")}</p>',
+        f'<p role="status"><span class="turning" aria-hidden="true"></span>{words("busy")}</p>',
         apply_default_css=False,
         elem_id="busy",
     )

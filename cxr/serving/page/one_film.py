@@ -9,9 +9,9 @@ from cxr import radiograph
 from cxr.prevalence import DEFAULT, Prevalence
 from cxr.serving import analysis, box_record
 from cxr.serving.analysis import Analysis
-from cxr.serving.box_record import BoxRecord
 from cxr.serving.examples import ExampleFilm
 from cxr.serving.page import (
+    files,
     findings_list,
     intake,
     notice,
@@ -33,7 +33,7 @@ def add(predictor: Predictor, offered: list[ExampleFilm]) -> None:
             film = intake.add()
         with gr.Column(scale=3, min_width=280):
             intake.add_examples(offered, film)
-    problem = notice.problem()
+    problem = notice.alert("problem", files.read("notice.js"))
     notice.busy()
     empty = notice.empty()
     with gr.Column(visible=False, elem_id="answer") as answer:
@@ -43,20 +43,15 @@ def add(predictor: Predictor, offered: list[ExampleFilm]) -> None:
             with gr.Column(scale=5, min_width=300):
                 label = findings_list.bars()
                 meaning = gr.HTML(apply_default_css=False, elem_id="meaning")
-                finding = viewer.chooser()
-                prevalence = prevalence_choice.make()
-                wrong = gr.HTML(
-                    "",
-                    html_template='<div role="alert">${value}</div>',
-                    apply_default_css=False,
-                    elem_id="prevalence-problem",
-                )
+                finding = viewer.chooser(record)
+        prevalence = prevalence_choice.make()
+        wrong = notice.alert("prevalence-problem")
         table = findings_list.table()
         take_away.add(predictor, film, prevalence, finding)
     scores = [label, table, meaning, prevalence, wrong]
     film.change(None, js=notice.BEGIN, api_visibility="private")
     film.change(
-        _shower(predictor, record),
+        _shower(predictor),
         [film, prevalence],
         [problem, empty, answer, picture, finding, *scores],
         api_visibility="private",
@@ -71,7 +66,7 @@ def add(predictor: Predictor, offered: list[ExampleFilm]) -> None:
     )
 
 
-def _shower(predictor: Predictor, record: BoxRecord | None) -> Callable:
+def _shower(predictor: Predictor) -> Callable:
     """Film on the page -> everything that the page shows of it."""
 
     def show(path: str | None, stated: str):
@@ -88,7 +83,7 @@ def _shower(predictor: Predictor, record: BoxRecord | None) -> Callable:
             notice.warnings(analyzed.warnings),
             gr.update(visible=False),
             gr.update(visible=True),
-            viewer.value(analyzed, record),
+            viewer.value(analyzed),
             "",
             *_scores(predictor, analyzed, prevalence, wrong),
         )

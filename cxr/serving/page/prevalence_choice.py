@@ -3,6 +3,7 @@
 import gradio as gr
 
 import cxr.prevalence
+from cxr.model_folder import NOT_FOR_CLINICAL_USE
 from cxr.prevalence import DEFAULT, NIH, TRAINING, Prevalence
 from cxr.serving.page import files, texts
 from cxr.serving.page.texts import Text, words
@@ -46,4 +47,5 @@ def meaning(prevalence: Prevalence) -> str:
     """What the scores mean at a prevalence, as HTML."""
     stated = cxr.prevalence.name(prevalence)
     mix: Text = _MIXES.get(stated) or texts.TEXTS["mix_own"].filled(shares=stated)
-    return f"<p>{words('meaning', mix=mix)}</p>"
+    never = texts.said(NOT_FOR_CLINICAL_USE).html
+    return f"<p><strong>{never}</strong> {words('meaning', mix=mix)}</p>"

@@ -9,8 +9,8 @@ function filter() {
   const listed = rows.filter((row) => !row.hidden).length;
   element.querySelector("table").hidden = !listed;
   element.querySelector(".none").hidden = listed > 0 || !rows.length;
-  element.querySelector('[data-part="listed"]').innerHTML = props.listed
-    .replaceAll("{listed}", listed).replaceAll("{all}", rows.length);
+  element.querySelector('[data-part="listed"]').innerHTML = element
+    .querySelector("template").innerHTML.replaceAll("{listed}", listed).replaceAll("{all}", rows.length);
 }
 
 slider.addEventListener("input", () => { exact.value = slider.value; filter(); });

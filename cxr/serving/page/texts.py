@@ -64,10 +64,6 @@ TEXTS: dict[str, Text] = {
         "The file could not be sent; check the connection and choose it again.",
         "文件未能发送；请检查网络连接后重新选择。",
     ),
-    "not_answered": Text(
-        "The server did not answer for this film; wait a moment and choose it again.",
-        "服务器未能就此片作答；请稍候再重新选择。",
-    ),
     "examples": Text("Example films", "示例胸片"),
     "sources": Text("Where the examples come from", "示例的来源"),
     "labelled": Text("Labelled: {labels}", "标注：{labels}"),

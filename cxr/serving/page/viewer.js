@@ -79,7 +79,6 @@ function drawEvidence() {
   part("caption").innerHTML = finding ? finding.caption : answer ? answer.plain : "";
   part("boxes").innerHTML = "";
   if (!finding) return;
-  part("record").innerHTML = finding.record;
   pen.globalAlpha = number("opacity") / 100;
   pen.imageSmoothingQuality = "high";
   pen.drawImage(glow(finding.map), 0, 0, canvas.width, canvas.height);

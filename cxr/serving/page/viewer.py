@@ -23,7 +23,7 @@ _ICONS = {  # paths of 24x24 px
     "zoom_out": "M5 12h14",
     "zoom_in": "M5 12h14M12 5v14",
     "whole": "M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5",
-    "invert": "M12 3a9 9 0 1 0 0 18zM12 3a9 9 0 0 1 0 18",
+    "invert": "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM12 5v14a7 7 0 0 1 0-14z",
     "fullscreen": "M14 4h6v6M20 4l-7 7M10 20H4v-6M4 20l7-7",
 }
 
@@ -39,8 +39,11 @@ def make() -> gr.HTML:
     )
 
 
-def chooser() -> gr.HTML:
-    """The findings to choose from; its value is the chosen one, "" when the film is shown alone."""
+def chooser(record: BoxRecord | None) -> gr.HTML:
+    """The findings to choose from; its value is the chosen one, "" when the film is shown alone.
+
+    How often the boxes of the chosen one were right stands beside it.
+    """
     chips = "".join(
         f'<label class="chip"><input type="radio" name="finding" value="{value}"{checked}>'
         f"<span>{name}</span></label>"
@@ -49,20 +52,24 @@ def chooser() -> gr.HTML:
             *((label, texts.finding(label).html, "") for label in FINDINGS),
         )
     )
+    records = "".join(
+        f'<div class="record" data-record="{label}" hidden>{_record(record, label)}</div>'
+        for label in FINDINGS
+    )
     return gr.HTML(
         "",
-        html_template=f"<fieldset><legend>{words('choice')}</legend>{chips}</fieldset>",
+        html_template=f"<fieldset><legend>{words('choice')}</legend>{chips}</fieldset>{records}",
         js_on_load=files.read("chooser.js"),
         apply_default_css=False,
         elem_id="choice",
     )
 
 
-def value(analyzed: Analysis, record: BoxRecord | None) -> dict[str, Any]:
+def value(analyzed: Analysis) -> dict[str, Any]:
     """What the browser needs to draw.
 
     film: a PNG as a data address, at most 1024 px. findings: {label: {map: base64 of uint8
-    [rows, columns], boxes: shares of the film's sides, caption and record: HTML}}.
+    [rows, columns], boxes: shares of the film's sides, caption: HTML}}.
     """
     rows, columns = analyzed.prediction.evidence.shape[1:]
     return {
@@ -70,11 +77,11 @@ def value(analyzed: Analysis, record: BoxRecord | None) -> dict[str, Any]:
         "rows": rows,
         "columns": columns,
         "plain": words("plain_film"),
-        "findings": {label: _shown(analyzed, label, record) for label in FINDINGS},
+        "findings": {label: _shown(analyzed, label) for label in FINDINGS},
     }
 
 
-def _shown(analyzed: Analysis, label: str, record: BoxRecord | None) -> dict[str, Any]:
+def _shown(analyzed: Analysis, label: str) -> dict[str, Any]:
     height, width = analyzed.film.grey.shape
     evidence = analyzed.prediction.evidence_of(label)
     boxes = [
@@ -84,7 +91,6 @@ def _shown(analyzed: Analysis, label: str, record: BoxRecord | None) -> dict[str
         "map": base64.b64encode(heatmap.glow(evidence).tobytes()).decode(),
         "boxes": boxes,
         "caption": _caption(evidence, label, bool(boxes)),
-        "record": _record(record, label),
     }
 
 
@@ -173,7 +179,6 @@ def _template() -> str:
     <p class="legend"><span>{words("legend_least")}</span><span class="scale"
       aria-hidden="true"></span><span>{words("legend_most")}</span></p>
     <p>{words("legend")}</p>
-    <div class="record" data-part="record"></div>
   </div>
 </figure>"""
 
