@@ -14,6 +14,7 @@ from test_app import FILM, STARTER, chromium
 from test_page import HOSTILE, Parsed
 
 import cxr.prevalence
+from cxr import space
 from cxr.serving import analysis, report
 from cxr.serving.analysis import DISCLAIMER, Analysis
 from cxr.serving.model_source import Model
@@ -300,3 +301,8 @@ def test_report_follows_the_readers_scheme(reports, browser, tmp_path, scheme, g
         f"rgb({ground},"
     )
     page.close()
+
+
+def test_space_can_make_reports():
+    """The template goes to a Space with the code that fills it."""
+    assert "cxr/serving/report.html.jinja" in space._paths()

@@ -223,13 +223,27 @@ def test_what_is_missing_or_wrong_is_said(page):
     assert page.locator("#batch-start").is_visible()
 
 
-def test_too_large_film_is_left_out_and_named(page, tmp_path):
+DROP = """names => {
+  const files = new DataTransfer();
+  for (const [name, size] of names) files.items.add(new File([new Uint8Array(size)], name));
+  document.querySelector("#films button").dispatchEvent(
+    new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true }));
+}"""
+
+
+@pytest.mark.parametrize("way", ["chosen", "dropped"])
+def test_too_large_film_is_left_out_and_named(page, tmp_path, way):
     """The others go their way."""
-    with (tmp_path / "large.png").open("wb") as file:
-        file.truncate(51 * 2**20)
-    page.set_input_files("#films input[type=file]", [tmp_path / "large.png", CALM])
-    page.locator("#films").get_by_text("chest_drr").wait_for()
-    assert page.locator("#films tbody tr").count() == 1
+    sizes = {"large.png": 51_000_000, "small.png": 2000}
+    if way == "chosen":
+        for name, size in sizes.items():
+            with (tmp_path / name).open("wb") as file:
+                file.truncate(size)
+        page.set_input_files("#films input[type=file]", [tmp_path / name for name in sizes])
+    else:
+        page.evaluate(DROP, list(sizes.items()))
+    page.wait_for_selector("#films tbody tr")
+    assert "small" in page.locator("#films tbody tr").inner_text()
     told = page.locator("#batch-how [role=alert]").inner_text()
     assert told == "Left out, as larger than 50 MB: large.png"
 

@@ -199,7 +199,7 @@ def test_uploads_are_gone_when_that_is_due(hasty, browser):
     page.wait_for_selector("#take-json")
     page.get_by_role("tab", name="Several films").click()
     page.set_input_files("#films input[type=file]", [FILM, ROOT / "examples" / "chest_drr.png"])
-    page.locator("#films").get_by_text("chest_drr").wait_for()
+    page.locator("#films tbody tr").get_by_text("chest_drr").wait_for()
     assert FILM.name in {file.name for file in _files(folder)}
     page.click("#batch-start")
     page.locator("#batch-status").get_by_text("Done").wait_for()

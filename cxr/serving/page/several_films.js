@@ -3,6 +3,7 @@
 
 const field = () => element.closest(".gradio-container").querySelector("#films");
 const note = element.querySelector("[data-part=left-out]");
+let passing = false; // on to Gradio what is sifted already
 
 function sifted(files) {
   const fits = (file) => file.size <= props.most * 1e6;
@@ -17,7 +18,7 @@ function sifted(files) {
 // Before Gradio's own listeners.
 document.addEventListener("change", (event) => {
   const input = event.target;
-  if (!element.isConnected || input.type !== "file" || !field()?.contains(input)) return;
+  if (passing || !element.isConnected || input.type !== "file" || !field()?.contains(input)) return;
   const kept = sifted(input.files);
   if (kept.length === input.files.length) return;
   input.files = kept;
@@ -33,5 +34,7 @@ document.addEventListener("drop", (event) => {
   const input = field().querySelector("input[type=file]");
   if (kept.length === 0 || !input) return;
   input.files = kept;
+  passing = true;
   input.dispatchEvent(new Event("change", { bubbles: true }));
+  passing = false;
 }, { capture: true });
