@@ -22,7 +22,7 @@ CARD = "README.md"
 
 _AS_THEY_ARE = ("app.py", "cxr_labels.py", "requirements.txt", "LICENSE")
 _CODE = "cxr"
-_SUFFIXES = (".py", ".js", ".css")
+_SUFFIXES = (".py", ".js", ".css", ".jinja")
 _TRAINING = "cxr/training"
 _EXAMPLES = "examples"
 

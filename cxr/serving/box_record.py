@@ -41,11 +41,13 @@ class Hits:
 @dataclass(frozen=True)
 class BoxRecord:
     """over_all: over all findings with boxes. constant: the same of a box for each finding that
-    never looks at the film. findings: {label: its hits}, where it has boxes."""
+    never looks at the film. findings: {label: its hits}, constants: {label: those of its constant
+    box}, where it has boxes."""
 
     over_all: Hits
     constant: Hits
     findings: dict[str, Hits] = field(default_factory=dict)
+    constants: dict[str, Hits] = field(default_factory=dict)
 
 
 def read(folder: Path) -> BoxRecord | None:
@@ -68,6 +70,10 @@ def read(folder: Path) -> BoxRecord | None:
         over_all,
         Hits(_share(constant, "pointing"), _overlap(_at(constant, "iou"))),
         {label: hits for label, hits in each.items() if hits.boxes and hits.pointing},
+        {
+            label: Hits(_share(_at(constant, "findings", label), "pointing"), None)
+            for label in FINDINGS
+        },
     )
 
 

@@ -11,7 +11,16 @@ import gradio as gr
 from cxr.model_folder import Config
 from cxr.serving import analysis, endpoints, examples
 from cxr.serving.model_source import Model
-from cxr.serving.page import KEPT, about, embedding, language, one_film, style, texts
+from cxr.serving.page import (
+    KEPT,
+    about,
+    embedding,
+    language,
+    one_film,
+    several_films,
+    style,
+    texts,
+)
 from cxr.serving.page.intake import MAX_MEGABYTES
 from cxr.serving.page.texts import words
 from cxr.serving.predictor import Predictor
@@ -46,6 +55,8 @@ def build(predictor: Predictor) -> gr.Blocks:
         with gr.Tabs():
             with gr.Tab(texts.marker("one_film"), id="film"):
                 one_film.add(predictor, offered)
+            with gr.Tab(texts.marker("several_films"), id="films"):
+                several_films.add(predictor)
             with gr.Tab(texts.marker("about"), id="about"):
                 about.add(predictor)
         gr.HTML(

@@ -10,7 +10,16 @@ from cxr.prevalence import DEFAULT, Prevalence
 from cxr.serving import analysis, box_record
 from cxr.serving.analysis import Analysis
 from cxr.serving.examples import ExampleFilm
-from cxr.serving.page import files, findings_list, intake, notice, prevalence_choice, texts, viewer
+from cxr.serving.page import (
+    files,
+    findings_list,
+    intake,
+    notice,
+    prevalence_choice,
+    take_away,
+    texts,
+    viewer,
+)
 from cxr.serving.page.prevalence_choice import understand
 from cxr.serving.predictor import Predictor
 from cxr_labels import LABELS
@@ -38,6 +47,7 @@ def add(predictor: Predictor, offered: list[ExampleFilm]) -> None:
         prevalence = prevalence_choice.make()
         wrong = notice.alert("prevalence-problem")
         table = findings_list.table()
+        take_away.add(predictor, film, prevalence, finding)
     scores = [label, table, meaning, prevalence, wrong]
     film.change(None, js=notice.BEGIN, api_visibility="private")
     film.change(

@@ -20,6 +20,10 @@ class Text:
             self.zh.format(**{k: v if isinstance(v, str) else v.zh for k, v in values.items()}),
         )
 
+    def in_language(self, language: str) -> str:
+        """The words in one language; language: as of an HTML document, English where unknown."""
+        return self.zh if language.lower().startswith("zh") else self.en
+
     @property
     def html(self) -> str:
         """Both languages, escaped; the style sheet shows one (`LANGUAGE_CSS`)."""

@@ -184,6 +184,21 @@ TEXTS: dict[str, Text] = {
     "no": Text("no", "否"),
     "never": Text("never flagged", "从不标记"),
     "no_threshold": Text("none", "无"),
+    # Files to keep.
+    "take_report": Text("Report to print", "可打印的报告"),
+    "take_overlay": Text("Evidence (PNG)", "依据图（PNG）"),
+    "take_csv": Text("Table (CSV)", "表格（CSV）"),
+    "take_json": Text("Data (JSON)", "数据（JSON）"),
+    # Several films.
+    "several_films": Text("Several films", "多张胸片"),
+    "films": Text("Chest films", "胸片"),
+    "batch_prevalence_info": Text(
+        "nih, training, or your own shares, such as Effusion=0.3, Mass=0.1",
+        "nih、training，或自定比例，例如 Effusion=0.3, Mass=0.1",
+    ),
+    "batch_start": Text("Answer for these films", "为这些胸片作答"),
+    "batch_stop": Text("Stop", "停止"),
+    "batch_csv": Text("Save the table (CSV)", "保存表格（CSV）"),
 }
 
 

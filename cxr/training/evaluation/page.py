@@ -4,11 +4,8 @@ Style, figures and pictures of films lie in the file, so that it may be sent on 
 pictures of films in it, it belongs where the films belong, not into a repository.
 """
 
-import base64
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ import jinja2
 import numpy as np
 from PIL import Image
 
+from cxr import html_page
 from cxr.model_folder import NOT_FOR_CLINICAL_USE
 from cxr.prevalence import NIH, TRAINING
 from cxr.serving import heatmap
@@ -86,14 +84,16 @@ def render(metrics: Mapping[str, Any], cases: Cases, context: Context) -> str:
 
     Every text that comes from the data is escaped; what is undefined is a dash.
     """
-    page = _environment().get_template("report.html.jinja")
-    text = page.render(
+    return html_page.fill(
+        __package__,
+        "report.html.jinja",
+        _FILTERS,
         m=metrics,
         context=context,
         cases={label: cases[label] for label in LABELS if label in cases},
         kinds=_KINDS,
         figures={
-            name: {"alt": _FIGURES[name], "data": _data_uri(file.read_bytes(), "png")}
+            name: {"alt": _FIGURES[name], "data": html_page.data_uri(file.read_bytes(), "png")}
             for name, file in context.figures.items()
         },
         answers=_answers(metrics.get("localisation")),
@@ -102,8 +102,6 @@ def render(metrics: Mapping[str, Any], cases: Cases, context: Context) -> str:
         findings=FINDINGS,
         no_finding=NO_FINDING,
     )
-    # A file name that is not UTF-8 reaches Python as half characters, which no file can hold.
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def pick_cases(
@@ -144,9 +142,7 @@ def thumbnail(pixels: np.ndarray, evidence: np.ndarray, boxes: Sequence[heatmap.
     )
     scaled = [[round(side * scale) for side in box] for box in boxes]
     picture = heatmap.overlay(np.asarray(small).clip(0, 1), evidence, scaled)
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", quality=_QUALITY)
-    return file.getvalue()
+    return html_page.jpeg(picture, _QUALITY)
 
 
 def _first_of_patients(rows: Sequence[int], patients: np.ndarray, count: int) -> list[int]:
@@ -157,28 +153,6 @@ def _first_of_patients(rows: Sequence[int], patients: np.ndarray, count: int) ->
         if len(first) == count:
             break
     return list(first.values())
-
-
-def _environment() -> jinja2.Environment:
-    source = resources.files(__package__).joinpath("report.html.jinja").read_text("utf-8")
-    environment = jinja2.Environment(
-        loader=jinja2.DictLoader({"report.html.jinja": source}),
-        autoescape=True,
-        # A figure that an older metrics.json does not have is shown as undefined.
-        undefined=jinja2.ChainableUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    filters: dict[str, Callable] = {
-        "number": _number,
-        "percent": _percent,
-        "count": _count,
-        "films": _films,
-        "display": lambda label: DISPLAY.get(label, label),
-        "jpeg": lambda picture: _data_uri(picture, "jpeg"),
-    }
-    environment.filters.update(filters)
-    return environment
 
 
 def _answers(found: Mapping[str, Any] | None) -> list[dict[str, Any]]:
@@ -220,5 +194,11 @@ def _films(value: int | None) -> str:
     return "1 film" if value == 1 else f"{_count(value)} films"
 
 
-def _data_uri(content: bytes, kind: str) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
+_FILTERS: dict[str, Callable] = {
+    "number": _number,
+    "percent": _percent,
+    "count": _count,
+    "films": _films,
+    "display": lambda label: DISPLAY.get(label, label),
+    "jpeg": lambda picture: html_page.data_uri(picture, "jpeg"),
+}
