@@ -5,7 +5,7 @@ const page = element.closest(".gradio-container");
 const tooLarge = element.querySelector('[data-part="too-large"]');
 const notSent = element.querySelector('[data-part="not-sent"]');
 const field = () => page.querySelector("#film");
-const onPage = () => element.isConnected && element.offsetParent !== null; // its tab is open
+const onPage = () => field()?.offsetParent; // its tab is open
 
 function say(sentence) {
   page.dispatchEvent(new CustomEvent("cxr-problem", { detail: sentence }));
@@ -22,7 +22,7 @@ async function give(file) {
   if (!fits(file)) return;
   let input = field().querySelector("input[type=file]");
   if (!input) {
-    field().querySelector(".icon-button-wrapper button:last-child, button[aria-label]")?.click();
+    field().querySelector(".icon-button-wrapper button")?.click();
     for (let tries = 0; tries < 50 && !input; tries++) {
       await new Promise((done) => setTimeout(done, 20));
       input = field().querySelector("input[type=file]");
@@ -46,7 +46,7 @@ new MutationObserver(() => {
 // Before Gradio's own listeners.
 document.addEventListener("change", (event) => {
   const [file] = event.target.files || [];
-  if (!file || !onPage() || !field()?.contains(event.target)) return;
+  if (!file || !onPage() || !field().contains(event.target)) return;
   say("");
   if (fits(file)) return;
   event.stopImmediatePropagation();
@@ -54,7 +54,7 @@ document.addEventListener("change", (event) => {
 }, { capture: true });
 document.addEventListener("drop", (event) => {
   const [file] = event.dataTransfer?.files || [];
-  if (!file || !onPage() || !field()?.contains(event.target)) return;
+  if (!file || !onPage() || !field().contains(event.target)) return;
   say("");
   if (fits(file)) return;
   event.preventDefault();
@@ -73,7 +73,7 @@ document.addEventListener("dragover", (event) => {
 });
 document.addEventListener("drop", (event) => {
   const [file] = event.dataTransfer?.files || [];
-  if (!file || !onPage() || event.defaultPrevented || field()?.contains(event.target)) return;
+  if (!file || !onPage() || event.defaultPrevented || field().contains(event.target)) return;
   event.preventDefault();
   give(file);
 });

@@ -39,6 +39,53 @@ _SAID = {
     ),
     "See-through parts of this picture were taken as black.": "此图像的透明部分按黑色处理。",
     "This picture is in colour; a radiograph is grey.": "此图像是彩色的；X 线片应为灰度。",
+    "This file is not a picture that can be read; use PNG, JPEG, TIFF, WebP, BMP or DICOM.": (
+        "此文件不是可以读取的图像；请使用 PNG、JPEG、TIFF、WebP、BMP 或 DICOM。"
+    ),
+    # DICOM.
+    "This DICOM file is {}, not a chest film; choose a radiograph.": (
+        "此 DICOM 文件是{}，不是胸片；请选择 X 线片。"
+    ),
+    "This DICOM file holds several pictures; save one film as one file.": (
+        "此 DICOM 文件含有多幅图像；请将一张胸片存为一个文件。"
+    ),
+    "This DICOM file is in colour; a radiograph is grey.": (
+        "此 DICOM 文件是彩色的；X 线片应为灰度。"
+    ),
+    "This DICOM file does not store its pixels in 8 to 16 bits; save it as PNG.": (
+        "此 DICOM 文件的像素不是 8 至 16 位；请另存为 PNG。"
+    ),
+    "This is a DICOMDIR, the table of contents of a DICOM disk; choose a film on the disk.": (
+        "这是 DICOMDIR，即 DICOM 光盘的目录；请选择光盘上的一张胸片。"
+    ),
+    "This DICOM file is a written report, not a picture; choose the film.": (
+        "此 DICOM 文件是文字报告，不是图像；请选择胸片。"
+    ),
+    "This DICOM file holds no picture, or was cut off before it.": (
+        "此 DICOM 文件不含图像，或在图像之前即被截断。"
+    ),
+    "This DICOM file is compressed in a way (its transfer syntax) that cannot be read; save it "
+    "uncompressed, or as PNG.": (
+        "此 DICOM 文件的压缩方式（传输语法）无法读取；请存为未压缩格式或 PNG。"
+    ),
+    "The file does not say that it is a radiograph.": "文件未说明它是 X 线片。",
+    "The file holds a detector's raw values, not a picture made for viewing, which the model was "
+    "not made for.": "文件存的是探测器的原始数值，而不是供阅片的图像；模型并非为此而建。",
+    "The file says that this is a side view; the model was made for frontal ones.": (
+        "文件说明这是侧位片；模型是为正位片而建的。"
+    ),
+    "The file contradicts itself on whether bone is white; check the picture.": (
+        "文件对骨骼是否为白色的说明自相矛盾；请核对图像。"
+    ),
+    "The pixels of this film are not square, so it is shown squeezed.": (
+        "此片的像素不是正方形，因此显示时被压缩变形。"
+    ),
+    "The brightness that the file states would hide the picture; {}": (
+        "按文件所述的亮度将看不见图像；{}"
+    ),
+    "The file does not say at which brightness it is to be shown; {}": (
+        "文件未说明应以何种亮度显示；{}"
+    ),
     # Screening.
     "This does not look like a frontal chest film, so no scores are given; choose a whole PA or AP "
     "chest radiograph.": "这看起来不是正位胸片，因此不给出评分；请选择完整的后前位或前后位胸片。",
@@ -82,6 +129,32 @@ _SAID = {
     ),
 }
 
+# What may stand for a "{}".
+_VALUES = {
+    "a CT scan": "CT 扫描",
+    "an MRI scan": "磁共振扫描",
+    "an ultrasound picture": "超声图像",
+    "a PET scan": "PET 扫描",
+    "a nuclear medicine scan": "核医学扫描",
+    "a mammogram": "乳腺 X 线片",
+    "an angiogram": "血管造影",
+    "a fluoroscopy picture": "透视图像",
+    "a dental film": "牙片",
+    "a dental panorama": "牙科全景片",
+    "an endoscopy picture": "内镜图像",
+    "a microscope's picture": "显微镜图像",
+    "a photograph of an eye": "眼部照片",
+    "a scan of an eye": "眼部扫描",
+    "a photograph": "照片",
+    "a segmentation": "分割图",
+    "a bone density scan": "骨密度扫描",
+    "a picture of radiotherapy": "放射治疗图像",
+    "a plan of radiotherapy": "放射治疗计划",
+    "from another kind of examination": "来自另一种检查的文件",
+    "it was scaled by its own darkest and brightest parts.": "已按其自身最暗和最亮的部分缩放。",
+    "its values were taken as such.": "已直接采用其数值。",
+}
+
 
 @cache
 def _patterns() -> list[tuple[re.Pattern[str], str]]:
@@ -95,5 +168,6 @@ def said(sentence: str) -> Text:
     """A sentence of the program in both languages; one that is not known stays English."""
     for pattern, chinese in _patterns():
         if found := pattern.fullmatch(sentence):
-            return Text(sentence, chinese.format(*found.groups()))
+            values = (_VALUES.get(value, value) for value in found.groups())
+            return Text(sentence, chinese.format(*values))
     return Text(sentence, sentence)
