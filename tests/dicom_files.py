@@ -78,7 +78,7 @@ def written(data: Dataset, syntax: str, bare: bool = False) -> bytes:
     data.file_meta.MediaStorageSOPInstanceUID = "1.2.3.4"
     file = io.BytesIO()
     if bare:
-        data.file_meta = FileMetaDataset()
+        data.file_meta, data.preamble = FileMetaDataset(), None
         implicit = syntax == uid.ImplicitVRLittleEndian
         data.save_as(
             file,
@@ -127,7 +127,9 @@ def _packed(pixels: np.ndarray, syntax: str, bits: int) -> bytes:
     if syntax == "jpeg 2000 lossless":
         return imagecodecs.jpeg2k_encode(pixels, codecformat="j2k", reversible=True)
     if syntax == "jpeg 2000":
-        return imagecodecs.jpeg2k_encode(pixels, level=50, codecformat="j2k", reversible=False)
+        return imagecodecs.jpeg2k_encode(
+            pixels, level=60, codecformat="j2k", reversible=False, bitspersample=bits
+        )
     if syntax.startswith("jpeg lossless"):
         predictor = 1 if syntax.endswith("sv1") else 6
         return imagecodecs.jpeg8_encode(
