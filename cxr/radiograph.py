@@ -161,14 +161,13 @@ def _read_bytes(source: str | Path | bytes | BinaryIO) -> bytes:
     if isinstance(source, bytes):
         data = source
     elif isinstance(source, str | Path):
+        name = Path(source).name or str(source)  # folders of a server are nobody's business
         try:
             data = Path(source).read_bytes()
         except (FileNotFoundError, ValueError) as error:  # ValueError: a name no file can have
-            raise Missing(f"There is no file {str(source)!r}; check its name.") from error
+            raise Missing(f"There is no file {name!r}; check its name.") from error
         except OSError as error:
-            raise Missing(
-                f"The file {str(source)!r} could not be opened: {error.strerror}."
-            ) from error
+            raise Missing(f"The file {name!r} could not be opened: {error.strerror}.") from error
     else:
         data = source.read()
     if not data:
