@@ -30,7 +30,7 @@ from tqdm import tqdm
 import cxr.prevalence
 import cxr.publish
 import cxr_labels
-from cxr import atomic, hub, model_folder, radiograph
+from cxr import atomic, dicom, hub, model_folder, radiograph
 from cxr.hub import HubError, HubName
 from cxr.model_folder import ModelFolderError
 from cxr.prevalence import DEFAULT, Prevalence
@@ -201,7 +201,9 @@ def _add_predict(commands) -> None:
         "films",
         metavar="FILE_OR_DIR",
         nargs="+",
-        help="films, or folders that are searched for " + ", ".join(radiograph.SUFFIXES),
+        help="films, or folders that are searched for "
+        + ", ".join(radiograph.SUFFIXES)
+        + ", and DICOM files without a suffix",
     )
     form = command.add_mutually_exclusive_group()
     form.add_argument(
@@ -355,9 +357,20 @@ def _prevalence(text: str) -> Prevalence:
 
 
 def _films_in(folder: Path) -> list[Path]:
-    """The films below a folder, by their suffix, in order."""
-    files = (path for path in folder.rglob("*") if path.suffix.lower() in radiograph.SUFFIXES)
-    return sorted(path for path in files if path.is_file())
+    """The films below a folder, by their suffix, in order; DICOM files may have none."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and _is_film(path))
+
+
+def _is_film(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    # Many a DICOM file is named by a number, 1.2.840.10008; a disk's DICOMDIR holds no film.
+    if (suffix and not suffix[1:].isdigit()) or path.name == "DICOMDIR":
+        return suffix in radiograph.SUFFIXES
+    try:
+        with path.open("rb") as file:
+            return dicom.looks_like(file.read(dicom.HEAD))
+    except OSError:
+        return False
 
 
 def _films(given: list[str]) -> tuple[list[Path], int]:

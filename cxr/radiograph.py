@@ -2,7 +2,7 @@
 
 Training and serving both read films with `read` and bring them to the network's size with
 `squeeze`, so that the network meets the same pixels in both. Pillow does the decoding, from a
-fixed list of formats. DICOM will be one more branch of `read`.
+fixed list of formats; `cxr.dicom` reads DICOM.
 """
 
 import io
@@ -15,9 +15,11 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps
 
+from cxr import dicom
+
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
-# The usual suffixes of those formats, lower case.
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
+# The usual suffixes of those formats and of DICOM, lower case.
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", dicom.SUFFIX)
 MIN_SIDE = 64
 MAX_PIXELS = 100_000_000
 
@@ -33,7 +35,7 @@ _SIGNATURES = {
 
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # a TIFF tag and one of its values
 
-# Pillow warns of sizes that `_check_size` judges by itself, and of damage that `read` reports.
+# Pillow warns of sizes that `check_size` judges by itself, and of damage that `read` reports.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
@@ -91,27 +93,32 @@ class Radiograph:
 
 
 def read(source: str | Path | bytes | BinaryIO) -> Radiograph:
-    """Reads one film: PNG, JPEG, TIFF, WebP or BMP; 8 or 16 bit; grey, colour, alpha or palette.
+    """Reads one film: PNG, JPEG, TIFF, WebP or BMP; 8 or 16 bit; grey, colour, alpha or palette;
+    or DICOM, of one grey film.
 
     source: a path, the file's bytes, or an open binary file.
     Raises a RadiographError with a sentence for a layman; `Missing`, `Empty`, `NotAnImage`,
-    `Truncated`, `TooSmall`, `TooManyPixels` or `Animated` tell the kinds apart.
+    `Truncated`, `TooSmall`, `TooManyPixels` or `Animated` tell the kinds apart, and for DICOM those
+    of `cxr.dicom`.
     """
     data = _read_bytes(source)
+    if dicom.looks_like(data):
+        return dicom.read(data)
     image = _open(data)
     try:
-        _check_size(image)
+        check_size(*image.size)
+        _check_pages(image)
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
     except RadiographError:
         raise
     except Image.DecompressionBombError as error:
-        raise _too_many_pixels() from error
+        raise too_many_pixels() from error
     except MemoryError as error:
         raise TooManyPixels("This picture is too large to be opened on this machine.") from error
     except Exception as error:
         # On a damaged file Pillow's decoders raise whatever they stumble over.
-        raise _damaged() from error
+        raise damaged() from error
     grey, bits, bits_used, notes = _to_grey(image)
     height, width = grey.shape
     facts: dict[str, str | int] = {
@@ -154,14 +161,13 @@ def _read_bytes(source: str | Path | bytes | BinaryIO) -> bytes:
     if isinstance(source, bytes):
         data = source
     elif isinstance(source, str | Path):
+        name = Path(source).name or str(source)  # folders of a server are nobody's business
         try:
             data = Path(source).read_bytes()
         except (FileNotFoundError, ValueError) as error:  # ValueError: a name no file can have
-            raise Missing(f"There is no file {str(source)!r}; check its name.") from error
+            raise Missing(f"There is no file {name!r}; check its name.") from error
         except OSError as error:
-            raise Missing(
-                f"The file {str(source)!r} could not be opened: {error.strerror}."
-            ) from error
+            raise Missing(f"The file {name!r} could not be opened: {error.strerror}.") from error
     else:
         data = source.read()
     if not data:
@@ -174,32 +180,29 @@ def _open(data: bytes) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as error:
-        raise _too_many_pixels() from error
+        raise too_many_pixels() from error
     except Exception as error:
         if _format_of(data):
-            raise _damaged() from error
-        if data[128:132] == b"DICM":
-            raise NotAnImage(
-                "This is a DICOM file, which cannot be read yet; export the film as PNG first."
-            ) from error
-        raise NotAnImage(
-            "This file is not a picture that can be read; use PNG, JPEG, TIFF, WebP or BMP."
-        ) from error
+            raise damaged() from error
+        raise not_a_picture() from error
 
 
-def _check_size(image: Image.Image) -> None:
-    width, height = image.size
+def check_size(width: int, height: int) -> None:
+    """Raises TooManyPixels or TooSmall; for sizes that a header states, before decoding."""
     if width * height > MAX_PIXELS:
-        raise _too_many_pixels()
+        raise too_many_pixels()
+    if min(width, height) < MIN_SIDE:
+        raise TooSmall(
+            f"This picture has {width}x{height} pixels; a film needs at least {MIN_SIDE} a side."
+        )
+
+
+def _check_pages(image: Image.Image) -> None:
     # Phones write a JPEG with a preview behind it ("MPO"); its first picture is the film.
     if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
         raise Animated(
             "This file holds several pictures (an animation or many pages); save one film as one "
             "picture."
-        )
-    if min(width, height) < MIN_SIDE:
-        raise TooSmall(
-            f"This picture has {width}x{height} pixels; a film needs at least {MIN_SIDE} a side."
         )
 
 
@@ -225,7 +228,7 @@ def _scale_deep(image: Image.Image) -> tuple[np.ndarray, int, int, list[str]]:
     if image.mode.startswith("I;16"):
         return _scale_16_bit(values)
     if not np.isfinite(values).all():
-        raise _damaged()
+        raise damaged()
     low, high = float(values.min()), float(values.max())
     if image.mode == "I" and low >= 0 and high <= 65535:
         return _scale_16_bit(values)
@@ -283,11 +286,20 @@ def _format_of(data: bytes) -> str:
     return next((name for start, name in _SIGNATURES.items() if data.startswith(start)), "")
 
 
-def _damaged() -> Truncated:
+def not_a_picture() -> NotAnImage:
+    """The error for files of other kinds."""
+    return NotAnImage(
+        "This file is not a picture that can be read; use PNG, JPEG, TIFF, WebP, BMP or DICOM."
+    )
+
+
+def damaged() -> Truncated:
+    """The error for files that begin as a film."""
     return Truncated("This picture is cut off or damaged; send or save the file again.")
 
 
-def _too_many_pixels() -> TooManyPixels:
+def too_many_pixels() -> TooManyPixels:
+    """The error for films that are too large."""
     return TooManyPixels(
         f"This picture has over {MAX_PIXELS // 1_000_000} million pixels; save a smaller copy."
     )

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from cxr.model_folder import Config
-from cxr.serving import analysis, endpoints, examples
+from cxr.serving import analysis, endpoints, examples, guard
 from cxr.serving.model_source import Model
 from cxr.serving.page import (
     KEPT,
@@ -39,6 +39,7 @@ LAUNCH: dict[str, Any] = {
     "footer_links": ["api", "settings"],
     "ssr_mode": False,
     "state_session_capacity": 1000,
+    "app_kwargs": guard.APP,
 }
 
 
@@ -47,7 +48,7 @@ def build(predictor: Predictor) -> gr.Blocks:
     offered = examples.find(predictor.folder)
     # Gradio hands out only what lies below its working folder, or what it is told of.
     gr.set_static_paths([example.path for example in offered])
-    with gr.Blocks(
+    with guard.Page(
         title="Findings on a chest film", analytics_enabled=False, delete_cache=(KEPT // 2, KEPT)
     ) as demo:
         language.add()
