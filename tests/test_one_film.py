@@ -646,6 +646,17 @@ def test_page_changes_its_language_without_a_reload(page):
     )
 
 
+def test_tabs_change_their_language_whether_opened_or_not(page):
+    """Each tab's name is in the page's language, before anybody opens it."""
+    for language, names in (
+        ("中文", ["单张胸片", "多张胸片", "关于"]),
+        ("English", ["One film", "Several films", "About"]),
+    ):
+        page.get_by_role("button", name=language, exact=True).click()
+        page.get_by_role("tab", name=names[-1], exact=True).wait_for()
+        assert page.get_by_role("tab").all_inner_texts() == names
+
+
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 

@@ -145,7 +145,7 @@ def test_table_can_be_listened_to(done):
     """It has a caption that names the prevalence, and every head says what it heads."""
     table = Parsed(done.locator("#batch-table").inner_html())
     assert {head["scope"] for head in table.all("th")} == {"col", "row"}
-    assert "at the prevalence: nih" in done.locator("#batch-table caption").inner_text()
+    assert "in the mix of NIH's 112,120" in done.locator("#batch-table caption").inner_text()
     assert done.locator("#batch-status [role=status]").count() == 1
 
 
@@ -201,7 +201,7 @@ def test_list_comes_row_by_row_leaves_others_room_and_stops(page, address):
 def test_own_prevalence_is_taken(page, predictor):
     """Scores are stated at the reader's own shares, and the caption says so."""
     choose(page, [FILM])
-    page.locator("#batch-prevalence input, #batch-prevalence textarea").fill("Effusion=0.3")
+    page.locator("#batch-prevalence input[type=text]").fill("Effusion=0.3")
     page.click("#batch-start")
     page.locator("#batch-status").get_by_text("Done").wait_for()
     film = radiograph.read(FILM)
@@ -216,7 +216,7 @@ def test_what_is_missing_or_wrong_is_said(page):
     page.click("#batch-start")
     page.locator("#batch-status").get_by_text("Choose some films first.").wait_for()
     choose(page, [CALM])
-    page.locator("#batch-prevalence input, #batch-prevalence textarea").fill("about half")
+    page.locator("#batch-prevalence input[type=text]").fill("about half")
     page.click("#batch-start")
     page.locator("#batch-status").get_by_text("'about half' is not understood").wait_for()
     assert rows(page) == []

@@ -51,7 +51,7 @@ def build(predictor: Predictor) -> gr.Blocks:
     with guard.Page(
         title="Findings on a chest film", analytics_enabled=False, delete_cache=(KEPT // 2, KEPT)
     ) as demo:
-        language.add()
+        language.add(["one_film", "several_films", "about"])
         gr.HTML(introduction(predictor), apply_default_css=False, elem_id="introduction")
         with gr.Tabs():
             with gr.Tab(texts.marker("one_film"), id="film"):

@@ -28,9 +28,9 @@ BATCH: dict[str, Text] = {
         "一次最多为 {most} 张胸片作答：以下是 {all} 张中的前 {most} 张；其余请随后再选。",
     ),
     "caption": Text(
-        "Findings that reached their thresholds, film by film, with scores at the prevalence: "
-        "{stated}",
-        "逐片列出达到阈值的征象；评分所按的患病率：{stated}",
+        "Findings that reached their thresholds, film by film. Each score is the model's estimate "
+        "if films came in the mix of {mix}. Not for clinical use.",
+        "逐片列出达到阈值的征象。每个评分是假如胸片按{mix}的构成而来时模型的估计。不得用于临床。",
     ),
     "file": Text("File", "文件"),
     "findings": Text("Reached the threshold", "达到阈值"),

@@ -36,6 +36,17 @@ async function speak(language) {
     } catch { /* Gradio's few words stay as they are */ }
   }
   document.documentElement.lang = language;
+  nameTabs(language);
+}
+
+// Gradio names a tab that was not opened yet once, when the page is loaded.
+function nameTabs(language) {
+  for (const tab of element.closest(".gradio-container").querySelectorAll("[role=tab]")) {
+    const words = JSON.parse(element.querySelector("[data-tabs]").dataset.tabs)
+      .find((names) => Object.values(names).includes(tab.textContent.trim()));
+    const text = [...tab.childNodes].find((node) => node.data?.trim());
+    if (words && text && text.data.trim() !== words[language]) text.data = words[language];
+  }
 }
 
 element.addEventListener("click", (event) => {

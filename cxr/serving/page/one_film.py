@@ -44,7 +44,7 @@ def add(predictor: Predictor, offered: list[ExampleFilm]) -> None:
                 label = findings_list.bars()
                 meaning = gr.HTML(apply_default_css=False, elem_id="meaning")
                 finding = viewer.chooser(record)
-        prevalence = prevalence_choice.make()
+        prevalence = prevalence_choice.make("prevalence")
         wrong = notice.alert("prevalence-problem")
         table = findings_list.table()
         take_away.add(predictor, film, prevalence, finding)

@@ -1,5 +1,5 @@
 // The prevalence: radios, and a field for shares of the reader's own. What is asked for goes to the
-// server, which sets this component's value once it has understood it.
+// server, which sets this component's value once it has understood it; or is the value at once.
 
 const radio = (value) => element.querySelector(`input[value="${value}"]`);
 const field = element.querySelector("input[type=text]");
@@ -12,6 +12,7 @@ function mark() {
 }
 
 function ask(stated) {
+  if (props.at_once) props.value = stated;
   trigger("input", { stated });
 }
 

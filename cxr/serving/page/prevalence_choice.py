@@ -12,11 +12,14 @@ _EXAMPLE = "Effusion=0.3, Mass=0.1"
 _MIXES = {NIH: texts.TEXTS["mix_nih"], TRAINING: texts.TEXTS["mix_training"]}
 
 
-def make() -> gr.HTML:
+def make(elem_id: str, at_once: bool = False) -> gr.HTML:
     """The control. Its value is what the scores are stated at, in the words of cxr.prevalence; what
-    the reader asks for comes with its event `input`, as `stated`."""
+    the reader asks for comes with its event `input`, as `stated`.
+
+    at_once: the value is what the reader asks for, whether or not it is understood.
+    """
     radios = "".join(
-        f'<label><input type="radio" name="prevalence" value="{value}"><span>{words(key)}</span>'
+        f'<label><input type="radio" name="{elem_id}" value="{value}"><span>{words(key)}</span>'
         "</label>"
         for value, key in ((NIH, "prevalence_nih"), (TRAINING, "prevalence_training"))
     )
@@ -24,14 +27,16 @@ def make() -> gr.HTML:
         DEFAULT,
         html_template=f"""
 <fieldset><legend>{words("prevalence")}</legend>{radios}
-  <span class="own"><label><input type="radio" name="prevalence" value="own">
-    <span id="prevalence-own">{words("prevalence_own")} <code>{_EXAMPLE}</code></span></label>
-  <input type="text" aria-labelledby="prevalence-own" maxlength="1000" autocomplete="off"
+  <span class="own"><label><input type="radio" name="{elem_id}" value="own">
+    <span id="{elem_id}-own">{words("prevalence_own")} <code>{_EXAMPLE}</code></span></label>
+  <input type="text" aria-labelledby="{elem_id}-own" maxlength="1000" autocomplete="off"
     spellcheck="false"></span>
 </fieldset>""",
         js_on_load=files.read("prevalence_choice.js"),
         apply_default_css=False,
-        elem_id="prevalence",
+        elem_id=elem_id,
+        elem_classes="prevalence",
+        at_once=at_once,
     )
 
 
@@ -43,9 +48,13 @@ def understand(stated: str | None, otherwise: Prevalence) -> tuple[Prevalence, s
         return otherwise, str(error)
 
 
+def mix(prevalence: Prevalence) -> Text:
+    """The films whose mix of findings scores at a prevalence are stated for."""
+    stated = cxr.prevalence.name(prevalence)
+    return _MIXES.get(stated) or texts.TEXTS["mix_own"].filled(shares=stated)
+
+
 def meaning(prevalence: Prevalence) -> str:
     """What the scores mean at a prevalence, as HTML."""
-    stated = cxr.prevalence.name(prevalence)
-    mix: Text = _MIXES.get(stated) or texts.TEXTS["mix_own"].filled(shares=stated)
     never = texts.said(NOT_FOR_CLINICAL_USE).html
-    return f"<p><strong>{never}</strong> {words('meaning', mix=mix)}</p>"
+    return f"<p><strong>{never}</strong> {words('meaning', mix=mix(prevalence))}</p>"

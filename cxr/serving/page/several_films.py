@@ -13,9 +13,9 @@ from typing import Any
 import gradio as gr
 
 import cxr.prevalence
-from cxr.prevalence import DEFAULT
+from cxr.prevalence import DEFAULT, Prevalence
 from cxr.serving import analysis
-from cxr.serving.page import files, saving, texts
+from cxr.serving.page import files, prevalence_choice, saving, texts
 from cxr.serving.page.batch_words import BATCH
 from cxr.serving.page.intake import MAX_MEGABYTES
 from cxr.serving.page.text import Text
@@ -43,13 +43,7 @@ def add(predictor: Predictor) -> None:
         most=MAX_MEGABYTES,
     )
     films = gr.File(label=texts.marker("films"), file_count="multiple", height=180, elem_id="films")
-    prevalence = gr.Textbox(
-        DEFAULT,
-        label=texts.marker("prevalence"),
-        info=texts.marker("batch_prevalence_info"),
-        max_lines=1,
-        elem_id="batch-prevalence",
-    )
+    prevalence = prevalence_choice.make("batch-prevalence", at_once=True)
     with gr.Row():
         start = gr.Button(texts.marker("batch_start"), variant="primary", elem_id="batch-start")
         stop = gr.Button(
@@ -120,13 +114,13 @@ def _answerer(predictor: Predictor) -> Callable:
             answered += found["refused"] is None
             if time.monotonic() - shown > _PAUSE and done < len(films):
                 shown = time.monotonic()
-                table = _table(rows, found["prevalence"])
+                table = _table(rows, prevalence)
                 yield _progress(done, len(films)), table, csv, gr.update(visible=True)
         counts = {"answered": str(answered), "all": str(len(films))}
         status = _says("done", **counts)
         if len(paths) > MOST:
             status += _problem(BATCH["too_many"].filled(most=str(MOST), all=str(len(paths))))
-        table = _table(rows, cxr.prevalence.name(prevalence))
+        table = _table(rows, prevalence)
         yield status, table, csv, gr.update(visible=True)
 
     return answer
@@ -147,12 +141,13 @@ def _progress(done: int, count: int) -> str:
     )
 
 
-def _table(rows: str, stated: str) -> str:
+def _table(rows: str, prevalence: Prevalence) -> str:
+    mix = prevalence_choice.mix(prevalence)
     head = "".join(
         f'<th scope="col">{BATCH[key].html}</th>' for key in ("file", "findings", "notes")
     )
     return (
-        f"<table><caption>{BATCH['caption'].filled(stated=stated).html}</caption>"
+        f"<table><caption>{BATCH['caption'].filled(mix=mix).html}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     )
 

@@ -192,10 +192,6 @@ TEXTS: dict[str, Text] = {
     # Several films.
     "several_films": Text("Several films", "多张胸片"),
     "films": Text("Chest films", "胸片"),
-    "batch_prevalence_info": Text(
-        "nih, training, or your own shares, such as Effusion=0.3, Mass=0.1",
-        "nih、training，或自定比例，例如 Effusion=0.3, Mass=0.1",
-    ),
     "batch_start": Text("Answer for these films", "为这些胸片作答"),
     "batch_stop": Text("Stop", "停止"),
     "batch_csv": Text("Save the table (CSV)", "保存表格（CSV）"),
