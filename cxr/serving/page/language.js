@@ -36,12 +36,14 @@ async function speak(language) {
     } catch { /* Gradio's few words stay as they are */ }
   }
   document.documentElement.lang = language;
-  nameTabs(language);
+  nameTabs();
 }
 
-// Gradio names a tab that was not opened yet once, when the page is loaded.
-function nameTabs(language) {
-  for (const tab of element.closest(".gradio-container").querySelectorAll("[role=tab]")) {
+// Gradio names a tab that was not opened yet once, in the language that the page was loaded in.
+const page = element.closest(".gradio-container");
+function nameTabs() {
+  const language = near(document.documentElement.lang);
+  for (const tab of page.querySelectorAll("[role=tab]")) {
     const words = JSON.parse(element.querySelector("[data-tabs]").dataset.tabs)
       .find((names) => Object.values(names).includes(tab.textContent.trim()));
     const text = [...tab.childNodes].find((node) => node.data?.trim());
@@ -56,5 +58,7 @@ element.addEventListener("click", (event) => {
   speak(language);
 });
 
+// Tabs are made anew where the width of the page asks for it.
+new MutationObserver(nameTabs).observe(page, { childList: true, subtree: true });
 const asked = new URLSearchParams(location.search).get("lang");
 speak(near(asked || remembered() || navigator.language));
