@@ -753,6 +753,14 @@ def test_every_control_has_a_name(viewer):
     assert unnamed == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_readme_shows_the_page(scheme):
+    """In light and dark, in pictures that weigh on nobody."""
+    picture = ROOT / "docs" / f"page-{scheme}.jpg"
+    assert f"docs/{picture.name}" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert picture.stat().st_size < 200_000
+
+
 def scores(predictor: Predictor, film: Path, stated: str) -> dict[str, float]:
     """What the starter says of a film at a prevalence, without a page."""
     read = radiograph.read(film)

@@ -1,0 +1,53 @@
+"""Makes page-light.jpg and page-dark.jpg, README's pictures of the page.
+
+    python docs/screenshots.py
+
+They show an example film that may be shared. Wants Chromium and what requirements-dev.txt names.
+"""
+
+import io
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from served import app  # noqa: E402
+from test_app import chromium  # noqa: E402
+
+from cxr import atomic  # noqa: E402
+
+FILM = ROOT / "examples" / "chest_rg1.png"
+FINDING = "Nodule"
+SIZE = {"width": 1200, "height": 1010}
+
+
+def picture_of(browser, address: str, scheme: str) -> bytes:
+    """The page with an answer and the evidence for a finding, as a JPEG."""
+    page = browser.new_page(viewport=SIZE, color_scheme=scheme)
+    page.goto(f"{address}/?lang=en")
+    page.set_input_files("#film input[type=file]", FILM)
+    page.locator(f'#label [data-finding="{FINDING}"]').click()
+    page.wait_for_selector("rect.over")
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(500)  # until Gradio's own movements have ended
+    shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    page.close()
+    content = io.BytesIO()
+    shot.save(content, "JPEG", quality=85, subsampling=0, optimize=True)
+    return content.getvalue()
+
+
+def main() -> None:
+    """Writes both pictures, each in one step."""
+    with app() as address, chromium() as browser:
+        for scheme in ("light", "dark"):
+            content = picture_of(browser, address, scheme)
+            with atomic.replacing(ROOT / "docs" / f"page-{scheme}.jpg") as part:
+                part.write_bytes(content)
+
+
+if __name__ == "__main__":
+    main()
