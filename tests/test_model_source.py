@@ -437,7 +437,7 @@ def test_page_shows_model_and_commit_and_its_films(fetched):
         assert page.get_by_text(NAME).is_visible()
         assert page.get_by_text(IN_THE_CACHE).is_visible()
         page.locator("#examples button", has=page.locator("img")).first.click()
-        page.wait_for_selector("#evidence-picture img")
+        page.wait_for_selector("#label [data-finding]")
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 

@@ -14,12 +14,6 @@ _SAID = {
     "There is no file {}; check its name.": "没有文件 {}；请检查文件名。",
     "The file {} could not be opened: {}.": "文件 {} 无法打开：{}。",
     "This file is empty; choose the film again.": "此文件是空的；请重新选择胸片。",
-    "This file is not a picture that can be read; use PNG, JPEG, TIFF, WebP or BMP.": (
-        "此文件不是可以读取的图像；请使用 PNG、JPEG、TIFF、WebP 或 BMP。"
-    ),
-    "This is a DICOM file, which cannot be read yet; export the film as PNG first.": (
-        "这是 DICOM 文件，目前还不能读取；请先将胸片导出为 PNG。"
-    ),
     "This file holds several pictures (an animation or many pages); save one film as one "
     "picture.": "此文件含有多幅图像（动画或多页）；请将一张胸片存为一幅图像。",
     "This picture has {}x{} pixels; a film needs at least {} a side.": (
