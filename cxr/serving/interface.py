@@ -8,9 +8,9 @@ from typing import Any
 import gradio as gr
 
 from cxr.model_folder import Config
-from cxr.serving import analysis, endpoints, examples
+from cxr.serving import analysis, endpoints, examples, failures, temporary
 from cxr.serving.model_source import Model
-from cxr.serving.page import KEPT, one_film, style, texts
+from cxr.serving.page import KEPT, WAITING, one_film, style, texts
 from cxr.serving.page.texts import plain
 from cxr.serving.predictor import Predictor
 
@@ -30,6 +30,10 @@ LAUNCH: dict[str, Any] = {
     "footer_links": ["api", "settings"],
     "ssr_mode": False,
     "state_session_capacity": 1000,
+    "app_kwargs": {
+        "lifespan": temporary.swept(KEPT),
+        "exception_handlers": failures.HANDLERS,
+    },
 }
 
 
@@ -38,7 +42,7 @@ def build(predictor: Predictor) -> gr.Blocks:
     offered = examples.find(predictor.folder)
     # Gradio hands out only what lies below its working folder, or what it is told of.
     gr.set_static_paths([example.path for example in offered])
-    with gr.Blocks(
+    with failures.Blocks(
         title="Findings on a chest film", analytics_enabled=False, delete_cache=(KEPT // 2, KEPT)
     ) as demo:
         gr.Markdown(_introduction(predictor))
@@ -46,7 +50,8 @@ def build(predictor: Predictor) -> gr.Blocks:
             one_film.add(predictor, offered)
         gr.Markdown(analysis.DISCLAIMER, elem_id="disclaimer")
         endpoints.add(predictor)
-    demo.queue(max_size=64)
+    # Closed to what would go round the queue, as Gradio has it on Spaces only.
+    demo.queue(max_size=WAITING, api_open=False)
     return demo
 
 

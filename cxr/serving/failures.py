@@ -1,0 +1,74 @@
+"""Every failure of a request as a sentence for a layman, whoever asks: page, client or curl.
+
+What a function raises as gr.Error, Gradio hands on. Of all else it tells the caller nothing but
+that there was an error; `Blocks` says what it was. What fails before a request reaches the page
+is worded by `HANDLERS`.
+"""
+
+import os
+from typing import Any
+
+import fastapi
+import gradio as gr
+from fastapi.responses import JSONResponse
+from gradio.exceptions import InvalidPathError
+from gradio.utils import get_upload_folder, is_in_or_equal
+from gradio_client.utils import is_file_obj, is_http_url_like, traverse
+
+_ADDRESS = "An address was given in place of a film; send the film itself, as an uploaded file."
+_GONE = "This film is no longer here, as films are kept for an hour only; upload it again."
+_NOT_UPLOADED = "This file was not uploaded to this page; upload the film first."
+_DOES_NOT_FIT = (
+    "This request does not fit: a value is missing, or is of another kind than asked for; a film "
+    "goes in as an uploaded file (in Python: handle_file(path))."
+)
+_FAILED = "This could not be answered, through a fault of the page; try it again later."
+_BUSY = "Too many requests are waiting already; try again in a minute."
+_NOT_UNDERSTOOD = "This request was not understood; check the endpoint's name and its values."
+
+
+class Blocks(gr.Blocks):
+    """A page whose every failure is a sentence."""
+
+    async def preprocess_data(self, block_fn, inputs, state, explicit_call=False) -> Any:
+        """What a function is given for what a request brought. Raises gr.Error."""
+        try:
+            traverse(inputs, _check_file, is_file_obj)
+            return await super().preprocess_data(block_fn, inputs, state, explicit_call)
+        except gr.Error:
+            raise
+        except InvalidPathError as error:
+            raise gr.Error(_NOT_UPLOADED, print_exception=False) from error
+        except Exception as error:
+            raise gr.Error(_DOES_NOT_FIT, print_exception=False) from error
+
+    async def process_api(self, *args, **kwargs) -> dict[str, Any]:
+        """The answer to a request. Raises gr.Error."""
+        try:
+            return await super().process_api(*args, **kwargs)
+        except gr.Error:
+            raise
+        except Exception as error:
+            raise gr.Error(_FAILED) from error  # whose cause is printed to the log
+
+
+def _check_file(given: dict[str, Any]) -> dict[str, Any]:
+    """A file as a request names it. Raises gr.Error when it is none that was uploaded."""
+    path = given["path"]
+    if is_http_url_like(path):
+        raise gr.Error(_ADDRESS, print_exception=False)
+    # Of other places nobody is told what lies there; Gradio refuses them by itself.
+    if is_in_or_equal(path, get_upload_folder()) and not os.path.exists(path):
+        raise gr.Error(_GONE, print_exception=False)
+    return given
+
+
+def _say(sentence: str, status: int):
+    def answer(request: fastapi.Request, error: Exception) -> JSONResponse:
+        return JSONResponse({"detail": sentence}, status)
+
+    return answer
+
+
+# What launch() is given for FastAPI. 503 is Gradio's answer when the queue is full.
+HANDLERS = {503: _say(_BUSY, 503), Exception: _say(_NOT_UNDERSTOOD, 500)}

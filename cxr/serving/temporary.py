@@ -1,0 +1,95 @@
+"""One folder for all that the page writes: visitors' films, and the pictures made of them.
+
+Gradio deletes what it has handed over to a page. It forgets uploads that broke off, leaves empty
+folders named by a film's checksum, and shares one folder with every other program that uses it.
+Here they are a folder of this process alone, so that what lies in it too long can be deleted
+whatever it is, and all of it when the program ends.
+"""
+
+import asyncio
+import atexit
+import contextlib
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Collection
+from pathlib import Path
+
+import fastapi
+from gradio.utils import get_upload_folder
+from PIL import Image
+
+_taken: Path | None = None
+
+
+def take() -> None:
+    """Gives the process a temporary folder of its own, which goes when the process ends."""
+    global _taken
+    _taken = Path(tempfile.mkdtemp(prefix="chest-film-"))
+    tempfile.tempdir = str(_taken)
+    atexit.register(shutil.rmtree, _taken, ignore_errors=True)
+
+
+def end_on_terminate() -> None:
+    """Makes SIGTERM, by which containers and services stop a program, an ordinary end."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+
+def swept(kept: float):
+    """What launch() is given as lifespan: while the page is served, nothing lies there longer.
+
+    kept: seconds after which a file is deleted, at most half as much later. What lay there when
+    the page began to serve belongs to the page and stays. Without `take` nothing is deleted: the
+    folder is not this program's.
+    """
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: fastapi.FastAPI) -> AsyncIterator[None]:
+        sweeping = asyncio.create_task(_sweep_again_and_again(kept))
+        yield
+        sweeping.cancel()
+
+    return lifespan
+
+
+def sweep(folder: Path, kept: float, spared: Collection[Path] = ()) -> None:
+    """Deletes what has lain below the folder for longer than `kept` seconds, but what is spared."""
+    due = [path for path in folder.rglob("*") if path not in spared and _age(path) > kept]
+    # The deepest first, so that a folder whose last file went goes too.
+    for path in sorted(due, reverse=True):
+        with contextlib.suppress(OSError):  # somebody else deleted it, or a folder is not empty
+            if path.is_dir() and not path.is_symlink():
+                path.rmdir()
+            else:
+                path.unlink()
+
+
+def save(picture: Image.Image) -> str:
+    """Writes a picture as a PNG for a visitor; returns its path.
+
+    Four times as fast as Gradio's own way, for a file a seventh larger: it compresses less.
+    """
+    folder = Path(get_upload_folder())
+    folder.mkdir(parents=True, exist_ok=True)
+    place = Path(tempfile.mkdtemp(dir=folder)) / "evidence.png"
+    picture.save(place, compress_level=1)
+    return str(place)
+
+
+async def _sweep_again_and_again(kept: float) -> None:
+    if _taken is None:
+        return
+    own = set(_taken.rglob("*"))
+    while True:
+        await asyncio.sleep(kept / 2)
+        await asyncio.to_thread(sweep, _taken, kept, own)
+
+
+def _age(path: Path) -> float:
+    """Seconds since a file was written, renamed or handed out again; 0 when it is gone."""
+    try:
+        return time.time() - path.lstat().st_ctime
+    except OSError:
+        return 0
