@@ -31,7 +31,7 @@ LAUNCH: dict[str, Any] = {
     "ssr_mode": False,
     "state_session_capacity": 1000,
     "app_kwargs": {
-        "lifespan": temporary.swept(KEPT),
+        "lifespan": temporary.swept(*temporary.schedule(KEPT)),
         "exception_handlers": failures.HANDLERS,
     },
 }
@@ -43,7 +43,9 @@ def build(predictor: Predictor) -> gr.Blocks:
     # Gradio hands out only what lies below its working folder, or what it is told of.
     gr.set_static_paths([example.path for example in offered])
     with failures.Blocks(
-        title="Findings on a chest film", analytics_enabled=False, delete_cache=(KEPT // 2, KEPT)
+        title="Findings on a chest film",
+        analytics_enabled=False,
+        delete_cache=temporary.schedule(KEPT),
     ) as demo:
         gr.Markdown(_introduction(predictor))
         with gr.Tabs(), gr.Tab(texts.marker("one_film"), id="film"):

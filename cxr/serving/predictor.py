@@ -138,6 +138,9 @@ def _open_session(path: Path, size: int) -> tuple[onnxruntime.InferenceSession, 
     """The network, tried out, and the size D of its embedding. Raises ModelFolderError."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = machine.cores()
+    # Threads that are done sleep instead of spinning: half the processor time of a film, which
+    # others who are answered meanwhile have a use for.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4  # what goes wrong is said by an exception
     try:
         session = onnxruntime.InferenceSession(

@@ -37,26 +37,34 @@ def end_on_terminate() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 
-def swept(kept: float):
-    """What launch() is given as lifespan: while the page is served, nothing lies there longer.
+def schedule(kept: int) -> tuple[int, int]:
+    """Every how many seconds to look for files, and from which age on to delete them.
 
-    kept: seconds after which a file is deleted, at most half as much later. What lay there when
-    the page began to serve belongs to the page and stays. Without `take` nothing is deleted: the
-    folder is not this program's.
+    So that none is older than `kept` seconds, where that is two or more.
+    """
+    every = max(1, kept // 60)
+    return every, kept - every
+
+
+def swept(every: float, age: float):
+    """What launch() is given as lifespan: while the page is served, nothing lies there for long.
+
+    What lay there when the page began to serve belongs to the page and stays. Without `take`
+    nothing is deleted: the folder is not this program's.
     """
 
     @contextlib.asynccontextmanager
     async def lifespan(_: fastapi.FastAPI) -> AsyncIterator[None]:
-        sweeping = asyncio.create_task(_sweep_again_and_again(kept))
+        sweeping = asyncio.create_task(_sweep_again_and_again(every, age))
         yield
         sweeping.cancel()
 
     return lifespan
 
 
-def sweep(folder: Path, kept: float, spared: Collection[Path] = ()) -> None:
-    """Deletes what has lain below the folder for longer than `kept` seconds, but what is spared."""
-    due = [path for path in folder.rglob("*") if path not in spared and _age(path) > kept]
+def sweep(folder: Path, age: float, spared: Collection[Path] = ()) -> None:
+    """Deletes what has lain below the folder for over `age` seconds, but not what is spared."""
+    due = [path for path in folder.rglob("*") if path not in spared and _age(path) > age]
     # The deepest first, so that a folder whose last file went goes too.
     for path in sorted(due, reverse=True):
         with contextlib.suppress(OSError):  # somebody else deleted it, or a folder is not empty
@@ -78,13 +86,13 @@ def save(picture: Image.Image) -> str:
     return str(place)
 
 
-async def _sweep_again_and_again(kept: float) -> None:
+async def _sweep_again_and_again(every: float, age: float) -> None:
     if _taken is None:
         return
     own = set(_taken.rglob("*"))
     while True:
-        await asyncio.sleep(kept / 2)
-        await asyncio.to_thread(sweep, _taken, kept, own)
+        await asyncio.sleep(every)
+        await asyncio.to_thread(sweep, _taken, age, own)
 
 
 def _age(path: Path) -> float:
