@@ -11,6 +11,7 @@ import atexit
 import contextlib
 import shutil
 import signal
+import stat
 import sys
 import tempfile
 import time
@@ -20,6 +21,8 @@ from pathlib import Path
 import fastapi
 from gradio.utils import get_upload_folder
 from PIL import Image
+
+_BEING_FILLED = 2  # seconds
 
 _taken: Path | None = None
 
@@ -63,15 +66,21 @@ def swept(every: float, age: float):
 
 
 def sweep(folder: Path, age: float, spared: Collection[Path] = ()) -> None:
-    """Deletes what has lain below the folder for over `age` seconds, but not what is spared."""
-    due = [path for path in folder.rglob("*") if path not in spared and _age(path) > age]
-    # The deepest first, so that a folder whose last file went goes too.
-    for path in sorted(due, reverse=True):
+    """Deletes what has lain below the folder for over `age` seconds, but not what is spared.
+
+    Folders go as soon as they are empty and not just being filled.
+    """
+    # The deepest first, so that a folder whose last file went can go too.
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path in spared:
+            continue
         with contextlib.suppress(OSError):  # somebody else deleted it, or a folder is not empty
-            if path.is_dir() and not path.is_symlink():
-                path.rmdir()
-            else:
+            found = path.lstat()
+            old = time.time() - found.st_ctime  # since it was written, or handed out again
+            if not stat.S_ISDIR(found.st_mode) and old > age:
                 path.unlink()
+            elif stat.S_ISDIR(found.st_mode) and old > _BEING_FILLED:
+                path.rmdir()
 
 
 def save(picture: Image.Image) -> str:
@@ -93,11 +102,3 @@ async def _sweep_again_and_again(every: float, age: float) -> None:
     while True:
         await asyncio.sleep(every)
         await asyncio.to_thread(sweep, _taken, age, own)
-
-
-def _age(path: Path) -> float:
-    """Seconds since a file was written, renamed or handed out again; 0 when it is gone."""
-    try:
-        return time.time() - path.lstat().st_ctime
-    except OSError:
-        return 0
