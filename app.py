@@ -11,7 +11,6 @@ import argparse
 import os
 import sys
 
-from cxr import machine
 from cxr.hub import HubError
 from cxr.model_folder import ModelFolderError
 from cxr.serving import interface, model_source, temporary, zero_gpu
@@ -39,7 +38,6 @@ def _options() -> argparse.Namespace:
 
 options = _options()
 temporary.take()
-machine.give_back_freed_memory()
 try:
     model = model_source.find(options.model)
     demo = interface.build(Predictor(model))

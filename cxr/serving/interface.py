@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from cxr.model_folder import Config
-from cxr.serving import analysis, endpoints, examples, failures, temporary
+from cxr.serving import analysis, blocks, endpoints, examples, temporary
 from cxr.serving.model_source import Model
 from cxr.serving.page import KEPT, WAITING, one_film, style, texts
 from cxr.serving.page.texts import plain
@@ -32,7 +32,7 @@ LAUNCH: dict[str, Any] = {
     "state_session_capacity": 1000,
     "app_kwargs": {
         "lifespan": temporary.swept(*temporary.schedule(KEPT)),
-        "exception_handlers": failures.HANDLERS,
+        "exception_handlers": blocks.HANDLERS,
     },
 }
 
@@ -42,7 +42,7 @@ def build(predictor: Predictor) -> gr.Blocks:
     offered = examples.find(predictor.folder)
     # Gradio hands out only what lies below its working folder, or what it is told of.
     gr.set_static_paths([example.path for example in offered])
-    with failures.Blocks(
+    with blocks.Blocks(
         title="Findings on a chest film",
         analytics_enabled=False,
         delete_cache=temporary.schedule(KEPT),

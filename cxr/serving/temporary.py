@@ -9,6 +9,7 @@ whatever it is, and all of it when the program ends.
 import asyncio
 import atexit
 import contextlib
+import gc
 import shutil
 import signal
 import stat
@@ -21,6 +22,8 @@ from pathlib import Path
 import fastapi
 from gradio.utils import get_upload_folder
 from PIL import Image
+
+from cxr import machine
 
 _BEING_FILLED = 2  # seconds
 
@@ -52,7 +55,8 @@ def schedule(kept: int) -> tuple[int, int]:
 def swept(every: float, age: float):
     """What launch() is given as lifespan: while the page is served, nothing lies there for long.
 
-    What lay there when the page began to serve belongs to the page and stays. Without `take`
+    The memory that films took goes back to the system at the same times. What lay there when the
+    page began to serve belongs to the page and stays. Without `take`
     nothing is deleted: the folder is not this program's.
     """
 
@@ -99,6 +103,9 @@ async def _sweep_again_and_again(every: float, age: float) -> None:
     if _taken is None:
         return
     own = set(_taken.rglob("*"))
+    gc.freeze()
     while True:
         await asyncio.sleep(every)
-        await asyncio.to_thread(sweep, _taken, age, own)
+        with contextlib.suppress(OSError):  # a folder that went while it was listed
+            await asyncio.to_thread(sweep, _taken, age, own)
+        await asyncio.to_thread(machine.give_back_freed_memory)

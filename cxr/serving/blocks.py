@@ -1,4 +1,4 @@
-"""Every failure of a request as a sentence for a layman, whoever asks: page, client or curl.
+"""gr.Blocks, whose every failure is a sentence for a layman, whoever asks: page, client or curl.
 
 What a function raises as gr.Error, Gradio hands on. Of all else it tells the caller nothing but
 that there was an error; `Blocks` says what it was. What fails before a request reaches the page
@@ -28,7 +28,7 @@ _NOT_UNDERSTOOD = "This request was not understood; check the endpoint's name an
 
 
 class Blocks(gr.Blocks):
-    """A page whose every failure is a sentence."""
+    """A page whose every failure is a sentence, and that forgets callers who cannot come back."""
 
     async def preprocess_data(self, block_fn, inputs, state, explicit_call=False) -> Any:
         """What a function is given for what a request brought. Raises gr.Error."""
@@ -50,6 +50,17 @@ class Blocks(gr.Blocks):
             raise
         except Exception as error:
             raise gr.Error(_FAILED) from error  # whose cause is printed to the log
+        finally:
+            self._forget(kwargs.get("session_hash"), kwargs.get("event_id"))
+
+    def _forget(self, session: str | None, event: str | None) -> None:
+        """Drops the session of a caller who has none, which Gradio names as it names the call.
+
+        It holds a copy of the whole page, a tenth of a MB or more, for nobody.
+        """
+        if session is not None and session == event:
+            self.state_holder.session_data.pop(session, None)
+            self.state_holder.time_last_used.pop(session, None)
 
 
 def _check_file(given: dict[str, Any]) -> dict[str, Any]:
