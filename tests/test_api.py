@@ -85,6 +85,13 @@ def test_descriptions_speak_of_films(endpoints):
             assert "Gradio" not in parameter["python_type"]["description"]
 
 
+def test_snippets_of_the_page_send_files(address):
+    """Gradio's own snippets for the API, which the page offers to copy, name no address."""
+    told = httpx.get(f"{address}/gradio_api/info").json()["named_endpoints"]
+    assert "handle_file('chest_film.png')" in told["/predict"]["code_snippets"]["python"]
+    assert not [name for name, endpoint in told.items() if "sample_file" in str(endpoint)]
+
+
 def test_finding_may_be_any_label(endpoints):
     """/explain lists the labels."""
     (finding,) = [p for p in endpoints["/explain"]["parameters"] if p["component"] == "Dropdown"]

@@ -111,6 +111,12 @@ class File(gr.File):
             "additional_description": f"{what}, uploaded first; in Python, handle_file(path)"
         }
 
+    def example_payload(self) -> Any:
+        """What Gradio's snippets send: a file, where Gradio itself would name an address."""
+        name = "chest_film.png"
+        film = {"path": name, "url": name, "meta": {"_type": "gradio.FileData"}, "orig_name": name}
+        return [film] if self.file_count == "multiple" else film
+
 
 def _parse(stated: str | None) -> Prevalence:
     """The prevalence in words; what is wrong with it reaches the caller as one sentence."""
