@@ -13,7 +13,7 @@ import sys
 
 from cxr.hub import HubError
 from cxr.model_folder import ModelFolderError
-from cxr.serving import interface, model_source, zero_gpu
+from cxr.serving import interface, model_source, temporary, zero_gpu
 from cxr.serving.predictor import Predictor
 
 
@@ -37,6 +37,7 @@ def _options() -> argparse.Namespace:
 
 
 options = _options()
+temporary.take()
 try:
     model = model_source.find(options.model)
     demo = interface.build(Predictor(model))
@@ -47,4 +48,5 @@ if model.note:
 zero_gpu.declare()
 
 if __name__ == "__main__":
+    temporary.end_on_terminate()
     demo.launch(server_name=options.host, server_port=options.port, **interface.LAUNCH)

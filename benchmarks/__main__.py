@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +64,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["CXR_CACHE"] = f"{scratch}/cache"
         data = _lay_out(options.films, Path(scratch) / "data")
-        for measure in (serving, cache, feed, evaluation, resampling, start):
+        for measure in (serving, request, cache, feed, evaluation, resampling, start, first_page):
             for figure in measure(data, options.model):
                 sign = ">=" if figure.better == "higher" else "<="
                 note = "" if figure.reached else "  MISSED"
@@ -89,6 +89,29 @@ def serving(data: Path, model: Path) -> list[Figure]:
     ratios = [_seconds(answered, films) / _seconds(unavoidable, films) for _ in range(ROUNDS)]
     what = "one 1024x1024 PNG to probabilities and maps / decode + resize + run"
     return [Figure(what, statistics.median(ratios), 1.3, "lower")]
+
+
+def request(data: Path, model: Path) -> list[Figure]:
+    """One film sent to the page and answered over HTTP, above what the predictor itself takes."""
+    import httpx
+
+    predictor = Predictor(model)
+    films = [path.read_bytes() for path in sorted((data / "images").iterdir())[:24]]
+    with _running("app.py", "--model", str(model)) as (address, _):
+        asks = httpx.Client(base_url=f"{address}/gradio_api")
+
+        def own(film: bytes) -> None:
+            analysis.answer(predictor, "film.png", analysis.analyze(predictor, film))
+
+        def sent(film: bytes) -> None:
+            path = asks.post("/upload", files={"files": ("film.png", film)}).json()[0]
+            named = {"path": path, "meta": {"_type": "gradio.FileData"}}
+            call = asks.post("/call/analyze", json={"data": [named, "nih"]}).json()
+            asks.get(f"/call/analyze/{call['event_id']}").raise_for_status()
+
+        over = [(_seconds(sent, films) - _seconds(own, films)) / len(films) for _ in range(ROUNDS)]
+    what = "ms of one 1024x1024 PNG over HTTP, above the predictor's own"
+    return [Figure(what, 1000 * statistics.median(over), 60, "lower")]
 
 
 def cache(data: Path, model: Path) -> list[Figure]:
@@ -191,33 +214,71 @@ def start(data: Path, model: Path) -> list[Figure]:
     from gradio_client import Client, handle_file
 
     film = handle_file(sorted((data / "images").iterdir())[0])
-    python = ROOT / ".venv" / "bin" / "python"
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
     begun = time.perf_counter()
-    process = subprocess.Popen(
-        [python, "-u", "app.py", "--model", model, "--port", str(port)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        line = next(line for line in process.stdout or () if "http://" in line)
-        client = Client(re.findall(r"http://\S+", line)[0], verbose=False)
+    with _running("app.py", "--model", str(model)) as (address, process):
+        client = Client(address, verbose=False)
         client.predict(film, api_name="/predict")
         seconds = time.perf_counter() - begun
         for _ in range(20):
             client.predict(film, "Mass", api_name="/explain")
         status = Path(f"/proc/{process.pid}/status").read_text()
-    finally:
-        process.terminate()
-        process.wait()
     resident = int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) / 1024
     return [
         Figure("seconds from `python app.py` to the first answer", seconds, 5, "lower"),
         Figure("MB resident in the app after 21 answers", resident, 500, "lower"),
     ]
+
+
+def first_page(data: Path, model: Path) -> list[Figure]:
+    """From the command to the page, against an empty Gradio app, one after the other."""
+    import httpx
+
+    empty = data.parent / "empty.py"
+    empty.write_text(_EMPTY_APP)
+
+    def seconds(*command: str) -> float:
+        begun = time.perf_counter()
+        with _running(*command) as (address, _):
+            httpx.get(address).raise_for_status()
+            return time.perf_counter() - begun
+
+    ours = ("app.py", "--model", str(model))
+    ratios = [seconds(*ours) / seconds(str(empty)) for _ in range(ROUNDS)]
+    what = "from the command to the page / an empty Gradio app"
+    return [Figure(what, statistics.median(ratios), 1.5, "lower")]
+
+
+_EMPTY_APP = """
+import sys
+
+import gradio
+
+with gradio.Blocks() as page:
+    gradio.Textbox()
+page.launch(server_port=int(sys.argv[-1]))
+"""
+
+
+@contextlib.contextmanager
+def _running(*command: str) -> Iterator[tuple[str, subprocess.Popen]]:
+    """A page with the environment that a Space has, on a port of its own, and its address."""
+    python = ROOT / ".venv" / "bin" / "python"
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    process = subprocess.Popen(
+        [python, "-u", *command, "--port", str(port)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "GRADIO_ANALYTICS_ENABLED": "False"},
+    )
+    try:
+        line = next(line for line in process.stdout or () if "http://" in line)
+        yield re.findall(r"http://\S+", line)[0], process
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def _lay_out(films: Path, folder: Path) -> Path:

@@ -2,6 +2,6 @@
 
 import os
 
-# ONNX Runtime sends its maker an account of each session and keeps an identifier of the machine,
-# unless it is told not to before it is imported.
+# ONNX Runtime reports its use to its makers unless told not to before it is loaded; it would also
+# leave a lasting number for this machine in the user's home.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

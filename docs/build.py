@@ -17,10 +17,12 @@ import cxr_labels  # noqa: E402
 from cxr import atomic, model_folder  # noqa: E402
 from cxr.serving.page import measured  # noqa: E402
 
-PAGES = (ROOT / "README.md", ROOT / "docs" / "article.md", ROOT / "docs" / "experiments.md")
-ARTICLE = ROOT / "docs" / "article.json"
-COPIES = ROOT / "docs" / "copies.json"
+DOCS = ROOT / "docs"
+PAGES = (ROOT / "README.md", DOCS / "api.md", DOCS / "article.md", DOCS / "experiments.md")
+ARTICLE = DOCS / "article.json"
+COPIES = DOCS / "copies.json"
 STARTER = ROOT / "models" / "starter"
+FILM = ROOT / "examples" / "chest_rg1.png"
 METRICS = STARTER / "metrics.json"
 ODD_PICTURES = STARTER / "odd_pictures.json"
 
@@ -33,6 +35,10 @@ def render(text: str) -> str:
         "recipes": recipe_figures,
         "recipe_command": recipe_command,
         "copies": copy_figures,
+        "endpoints": endpoints,
+        "answer": answer,
+        "client": client,
+        "limits": limits,
     }
 
     def fill(match: re.Match[str]) -> str:
@@ -98,6 +104,74 @@ def copy_figures() -> str:
     ]
     head = ["| copy of the film | mean change | largest | flags that turn |", "|---|---|---|---|"]
     return "\n".join([*head, *rows])
+
+
+def endpoints() -> str:
+    """What the page's own description of its API says of each endpoint."""
+    from cxr.serving import interface
+    from cxr.serving.predictor import Predictor
+
+    described = interface.build(Predictor(STARTER)).get_api_info()["named_endpoints"]
+    rows = []
+    for name, endpoint in described.items():
+        takes = ", ".join(_parameter(told) for told in endpoint["parameters"])
+        gives = re.sub(r" (prevalence|finding): .*", "", endpoint["description"])
+        rows.append(f"| `{name}` | {takes} | {gives} |")
+    return "\n".join(["| endpoint | takes | gives |", "|---|---|---|", *rows])
+
+
+def answer() -> str:
+    """The JSON object for an example film; what machines compute differently is rounded away."""
+    from cxr.serving import analysis
+    from cxr.serving.predictor import Predictor
+
+    found = analysis.answer_file(Predictor(STARTER), FILM, FILM.name)
+    found["probabilities"] = {name: round(p, 2) for name, p in found["probabilities"].items()}
+    lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in found.items()]
+    return "\n".join(["```json", "{", ",\n".join(lines), "}", "```"])
+
+
+def client() -> str:
+    """The versions that page and client are tested with."""
+    pinned = {
+        package: version
+        for name in ("requirements.txt", "requirements-dev.txt")
+        for package, _, version in (
+            line.partition("==") for line in (ROOT / name).read_text().splitlines()
+        )
+    }
+    return (
+        f"With Gradio's client (`pip install gradio_client=={pinned['gradio_client']}`; the page "
+        f"runs Gradio {pinned['gradio']}):"
+    )
+
+
+def limits() -> str:
+    """What the page's settings allow."""
+    from cxr import radiograph
+    from cxr.serving import interface, page
+
+    rows = [
+        ("a file", f"{interface.MAX_FILE_SIZE.removesuffix('mb')} MB; at least "
+         f"{radiograph.MIN_SIDE} pixels a side, at most {radiograph.MAX_PIXELS:,} in all"),
+        ("films of one `/predict_many`", f"{page.MOST_FILMS}"),
+        ("requests that are answered at once", f"{page.AT_ONCE['concurrency_limit']}, and "
+         f"{page.LISTS_AT_ONCE['concurrency_limit']} list of films"),
+        ("requests that may wait", f"{page.WAITING}; one more is refused with status 503"),
+        ("uploads, and pictures made of them", f"deleted within {page.KEPT // 60} minutes, and "
+         "when the page ends"),
+    ]  # fmt: skip
+    head = ["| what | limit |", "|---|---|"]
+    return "\n".join([*head, *(f"| {what} | {limit} |" for what, limit in rows)])
+
+
+def _parameter(told: dict) -> str:
+    kind = told["python_type"]["type"].partition("[")[0].replace("Literal", "one of the 15 labels")
+    kind = {"filepath": "a film", "list": "a list of films", "str": "text"}.get(kind, kind)
+    default = (
+        f", `{told['parameter_default']}` if left out" if told["parameter_has_default"] else ""
+    )
+    return f"`{told['parameter_name']}` ({kind}{default})"
 
 
 def _read(path: Path) -> dict:

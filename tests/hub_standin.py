@@ -15,10 +15,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from quiet_server import Server
 
 TOKEN = "hf_owner"  # may write to the repositories of OWNER
 GUEST = "hf_guest"  # may only read
@@ -79,7 +81,7 @@ class Refused(Exception):
         self.status, self.code, self.message = status, code, message
 
 
-class Hub(ThreadingHTTPServer):
+class Hub(Server):
     """The stand-in. repositories: {"OWNER/NAME": Repository}, of models and Spaces alike.
 
     requests: "METHOD path" of each, in order. break_at: the number of the request (from 0) at which
@@ -87,7 +89,6 @@ class Hub(ThreadingHTTPServer):
     requests in a row; break_silently: whether the connection stays, but nothing is ever said.
     """
 
-    daemon_threads = True
     request_queue_size = 64  # the client comes with several connections at once
 
     def __init__(self) -> None:
@@ -133,9 +134,6 @@ class Hub(ThreadingHTTPServer):
         sha = hashlib.sha1(told.encode()).hexdigest()
         repository.commits.append(Commit(sha, files))
         return sha
-
-    def handle_error(self, request, client_address) -> None:
-        """A client that hangs up is no news here."""
 
 
 @contextmanager

@@ -157,9 +157,9 @@ def test_16_bit_film_is_not_saturated(client, tmp_path):
 
 
 def test_only_the_agreed_endpoints_are_public(client):
-    """Nothing but /predict, /analyze and /explain can be called by name."""
+    """Nothing but what scripts are promised can be called by name."""
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(endpoints) == {"/predict", "/analyze", "/explain"}
+    assert set(endpoints) == {"/predict", "/analyze", "/predict_many", "/explain"}
 
 
 def test_named_model_that_is_not_there_stops_the_start():

@@ -1,22 +1,24 @@
 """The public API of the page, whose names and shapes other people's scripts rely on.
 
-`/predict` (film -> label with all confidences), `/analyze` (film -> the JSON object of `analysis`)
-and `/explain` (film, finding -> picture).
+`/predict` (film -> label with all confidences), `/analyze` (film -> the JSON object of `analysis`),
+`/predict_many` (films -> a list of those objects) and `/explain` (film, finding -> picture).
+docs/api.md tells how they are called. Gradio shows the docstrings of the four functions, and the
+labels of their components, to everybody who asks what the page offers.
 """
 
 from pathlib import Path
 from typing import Any
 
-import cxr.serving.quick_start  # isort: skip
 import gradio as gr
-import numpy as np
+from PIL import Image
 
 import cxr.prevalence
 import cxr_labels
 from cxr import radiograph
 from cxr.prevalence import DEFAULT, Prevalence
-from cxr.serving import analysis
+from cxr.serving import analysis, temporary
 from cxr.serving.analysis import Analysis
+from cxr.serving.page import AT_ONCE, LISTS_AT_ONCE, MOST_FILMS
 from cxr.serving.predictor import Predictor
 
 _NO_FILM = "No film was given; choose a file."
@@ -24,39 +26,96 @@ _NO_FILM = "No film was given; choose a file."
 
 def add(predictor: Predictor) -> None:
     """The public API, on components that the page does not show."""
-    film_in = gr.File(label="film", visible=False)
+    film_in = File(label="film", visible=False)
+    films_in = File(label="films", file_count="multiple", visible=False)
     prevalence_in = gr.Textbox(DEFAULT, label="prevalence", visible=False)
-    finding_in = gr.Dropdown(list(cxr_labels.LABELS), label="finding", visible=False)
+    # Without a value, so that nobody who names no finding is shown some other's evidence; any word
+    # is let through to `explain`, whose sentence is clearer than Gradio's.
+    finding_in = gr.Dropdown(
+        list(cxr_labels.LABELS),
+        value=None,
+        allow_custom_value=True,
+        label="finding",
+        visible=False,
+    )
     label = gr.Label(label="label", visible=False)
     found = gr.JSON(label="analysis", visible=False)
+    found_many = gr.JSON(label="analyses", visible=False)
     picture = gr.Image(label="evidence", format="png", visible=False)
     trigger = gr.Button(visible=False)
 
     def predict(film: str | None, prevalence: str = DEFAULT) -> dict[str, float]:
         """All 15 labels with their confidences, most likely first.
 
-        prevalence: "nih", "training", or shares laid over NIH's, such as "Effusion=0.3".
+        prevalence: "nih", "training", or shares laid over NIH's, such as "Effusion=0.3"
         """
         return _analyze(predictor, film, _parse(prevalence)).prediction.ranked()
 
     def analyze(film: str | None, prevalence: str = DEFAULT) -> dict[str, Any]:
         """Probabilities, flagged findings and their boxes, warnings; or the reason of a refusal.
 
-        prevalence: "nih", "training", or shares laid over NIH's, such as "Effusion=0.3".
+        prevalence: "nih", "training", or shares laid over NIH's, such as "Effusion=0.3"
         """
         if film is None:
             raise gr.Error(_NO_FILM, print_exception=False)
         return analysis.answer_file(predictor, film, Path(film).name, _parse(prevalence))
 
-    def explain(film: str | None, finding: str | None) -> np.ndarray:
-        """The film with the evidence for a finding over it."""
-        if finding is None:
-            raise gr.Error("No finding was given; name one of the labels.", print_exception=False)
-        return _analyze(predictor, film).overlay_of(finding)
+    def predict_many(films: list[str] | None, prevalence: str = DEFAULT) -> list[dict[str, Any]]:
+        """For each film, in order, what /analyze gives; a bad film is refused in its place.
 
-    trigger.click(predict, [film_in, prevalence_in], label, api_name="predict")
-    trigger.click(analyze, [film_in, prevalence_in], found, api_name="analyze")
-    trigger.click(explain, [film_in, finding_in], picture, api_name="explain")
+        prevalence: "nih", "training", or shares laid over NIH's, such as "Effusion=0.3"
+        """
+        if not films:
+            raise gr.Error("No films were given; choose some files.", print_exception=False)
+        if len(films) > MOST_FILMS:
+            raise gr.Error(
+                f"These are {len(films)} films; send at most {MOST_FILMS} at once.",
+                print_exception=False,
+            )
+        stated = _parse(prevalence)
+        return [analysis.answer_file(predictor, film, Path(film).name, stated) for film in films]
+
+    def explain(film: str | None, finding: str | None) -> str:
+        """The film with the evidence for a finding over it: a PNG of the film's size.
+
+        finding: one of the 15 labels, in NIH's spelling
+        """
+        if not finding:
+            raise gr.Error("No finding was given; name one of the labels.", print_exception=False)
+        if finding not in cxr_labels.LABELS:
+            raise gr.Error(
+                f"There is no such finding; name one of {', '.join(cxr_labels.LABELS)}.",
+                print_exception=False,
+            )
+        overlay = _analyze(predictor, film).overlay_of(finding)
+        return temporary.save(Image.fromarray(overlay))
+
+    trigger.click(predict, [film_in, prevalence_in], label, api_name="predict", **AT_ONCE)
+    trigger.click(analyze, [film_in, prevalence_in], found, api_name="analyze", **AT_ONCE)
+    trigger.click(
+        predict_many,
+        [films_in, prevalence_in],
+        found_many,
+        api_name="predict_many",
+        **LISTS_AT_ONCE,
+    )
+    trigger.click(explain, [film_in, finding_in], picture, api_name="explain", **AT_ONCE)
+
+
+class File(gr.File):
+    """A file as the API describes it: in words on films, not on Gradio's classes."""
+
+    def api_info(self) -> dict[str, Any]:
+        what = "a list of film files" if self.file_count == "multiple" else "a film file"
+        return super().api_info() | {
+            "additional_description": f"{what}, uploaded first; in Python, handle_file(path)"
+        }
+
+    def example_payload(self) -> Any:
+        """What Gradio's snippets send: a file, where Gradio itself would name an address."""
+        name = "chest_film.png"
+        film = {"path": name, "url": name, "meta": {"_type": "gradio.FileData"}, "orig_name": name}
+        return [film] if self.file_count == "multiple" else film
 
 
 def _parse(stated: str | None) -> Prevalence:

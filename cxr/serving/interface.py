@@ -9,10 +9,11 @@ from typing import Any
 import gradio as gr
 
 from cxr.model_folder import Config
-from cxr.serving import analysis, endpoints, examples, guard
+from cxr.serving import analysis, blocks, endpoints, examples, temporary
 from cxr.serving.model_source import Model
 from cxr.serving.page import (
     KEPT,
+    WAITING,
     about,
     embedding,
     language,
@@ -39,7 +40,10 @@ LAUNCH: dict[str, Any] = {
     "footer_links": ["api", "settings"],
     "ssr_mode": False,
     "state_session_capacity": 1000,
-    "app_kwargs": guard.APP,
+    "app_kwargs": {
+        "lifespan": temporary.swept(*temporary.schedule(KEPT)),
+        **blocks.APP,
+    },
 }
 
 
@@ -48,8 +52,10 @@ def build(predictor: Predictor) -> gr.Blocks:
     offered = examples.find(predictor.folder)
     # Gradio hands out only what lies below its working folder, or what it is told of.
     gr.set_static_paths([example.path for example in offered])
-    with guard.Page(
-        title="Findings on a chest film", analytics_enabled=False, delete_cache=(KEPT // 2, KEPT)
+    with blocks.Blocks(
+        title="Findings on a chest film",
+        analytics_enabled=False,
+        delete_cache=temporary.schedule(KEPT),
     ) as demo:
         language.add(["one_film", "several_films", "about"])
         gr.HTML(introduction(predictor), apply_default_css=False, elem_id="introduction")
@@ -67,7 +73,8 @@ def build(predictor: Predictor) -> gr.Blocks:
         )
         embedding.add_link()
         endpoints.add(predictor)
-    demo.queue(max_size=64)
+    # Closed to what would go round the queue, as Gradio has it on Spaces only.
+    demo.queue(max_size=WAITING, api_open=False)
     return demo
 
 

@@ -1,5 +1,6 @@
 """A model folder, loaded and checked, that answers for films. Runs on ONNX Runtime alone."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +90,8 @@ class Predictor:
                 f"{str(path)!r} is not open after {_PATIENCE:.0f} seconds; it is damaged, or too "
                 "large for this machine."
             ) from error
+        # One run takes all cores; several at once take as long, and each its own memory for good.
+        self._turn = threading.Lock()
         self._screening: Screening | None = None
         if self.config.screening:
             self._screening = Screening.load(self.folder, self.config.screening, embedding_size)
@@ -130,7 +133,8 @@ class Predictor:
 
     def run(self, films: np.ndarray) -> Outputs:
         """The network's outputs for films float32 [N, 1, S, S], 0..1, bone white."""
-        return Outputs(*self._session.run(_OUTPUTS, {"image": films}))
+        with self._turn:
+            return Outputs(*self._session.run(_OUTPUTS, {"image": films}))
 
 
 def _flag(probabilities: np.ndarray, thresholds: dict[str, float]) -> tuple[str, ...]:
@@ -146,6 +150,9 @@ def _open_session(path: Path, size: int, cores: int) -> tuple[onnxruntime.Infere
     """The network, tried out, and the size D of its embedding. Raises ModelFolderError."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = cores
+    # Threads that are done sleep instead of spinning: half the processor time of a film, which
+    # others who are answered meanwhile have a use for.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4  # what goes wrong is said by an exception
     try:
         session = onnxruntime.InferenceSession(

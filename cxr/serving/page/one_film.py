@@ -56,6 +56,7 @@ def add(predictor: Predictor, offered: list[ExampleFilm]) -> None:
         [problem, empty, answer, picture, finding, *scores],
         api_visibility="private",
         show_progress="hidden",
+        **AT_ONCE,
     ).then(None, js=notice.END, api_visibility="private")
     prevalence.input(
         _restater(predictor),
@@ -63,6 +64,7 @@ def add(predictor: Predictor, offered: list[ExampleFilm]) -> None:
         scores,
         api_visibility="private",
         show_progress="hidden",
+        **AT_ONCE,
     )
 
 
