@@ -11,6 +11,7 @@ from cxr.serving import analysis, box_record
 from cxr.serving.analysis import Analysis
 from cxr.serving.examples import ExampleFilm
 from cxr.serving.page import (
+    AT_ONCE,
     files,
     findings_list,
     intake,

@@ -15,7 +15,7 @@ from cxr import radiograph
 from cxr.prevalence import DEFAULT
 from cxr.serving import analysis, report, take_away
 from cxr.serving.analysis import Analysis
-from cxr.serving.page import saving, texts
+from cxr.serving.page import AT_ONCE, saving, texts
 from cxr.serving.page.batch_words import TAKE_AWAY
 from cxr.serving.predictor import Predictor
 from cxr.serving.take_away import TakeAway
@@ -58,6 +58,7 @@ def add(
             js=_IN_LANGUAGE,
             api_visibility="private",
             show_progress="hidden",
+            **AT_ONCE,
         )
         saved = done.success(None, packed, None, js=saving.FILE, api_visibility="private")
         # Gradio remembers what a visitor was last given; a file may be large.
