@@ -149,10 +149,11 @@ def client() -> str:
 def limits() -> str:
     """What the page's settings allow."""
     from cxr import radiograph
-    from cxr.serving import interface, page
+    from cxr.serving import page
+    from cxr.serving.page import intake
 
     rows = [
-        ("a file", f"{interface.MAX_FILE_SIZE.removesuffix('mb')} MB; at least "
+        ("a file", f"{intake.MAX_MEGABYTES} MB; at least "
          f"{radiograph.MIN_SIDE} pixels a side, at most {radiograph.MAX_PIXELS:,} in all"),
         ("films of one `/predict_many`", f"{page.MOST_FILMS}"),
         ("requests that are answered at once", f"{page.AT_ONCE['concurrency_limit']}, and "

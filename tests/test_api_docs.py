@@ -125,12 +125,12 @@ def test_statuses_on_the_page_are_those_of_the_server(address, place, tmp_path):
         asked("call/v2/analyze", *json_header, "{}"),
         asked("call/v2/analyze", *json_header, '{"picture": 1}'),
     ]
-    assert [status for status, _ in answers] == ["413", "422", "500", "500", "500"]
+    assert [status for status, _ in answers] == ["413", "422", "400", "400", "400"]
     assert "File size exceeded" in answers[0][1]
     assert isinstance(json.loads(answers[1][1])["detail"], list)
     for _, answer in answers[2:]:
         said = json.loads(answer)["detail"]
-        assert said.startswith(json.loads(rows["500"].strip("`").replace("...", ""))["detail"])
+        assert said.startswith(json.loads(rows["400"].strip("`").replace("...", ""))["detail"])
     assert '"404: Not Found"' in asked("call/analyze/unknown")[1]
 
 

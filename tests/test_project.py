@@ -25,7 +25,8 @@ def requirements(name: str) -> dict[str, str]:
     """Package -> version, of a requirements file; "" where none is pinned."""
     lines = (ROOT / name).read_text().splitlines()
     named = [line for line in lines if line and not line.startswith(("#", "-r"))]
-    return {package: version for package, _, version in (line.partition("==") for line in named)}
+    pins = (line.partition("==") for line in named)
+    return {package.partition("[")[0]: version for package, _, version in pins}
 
 
 def snippets(language: str) -> list[str]:
