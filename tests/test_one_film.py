@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import dicom_files
 import numpy as np
 import pytest
 from PIL import Image
@@ -149,6 +150,30 @@ def test_uploaded_film_is_answered_on_the_page(page, predictor):
     assert "Mass" in page.locator("#label").inner_text()
     assert "not for clinical use" in page.locator("#meaning").inner_text()
     assert "not for clinical use" in page.locator("#disclaimer").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "syntax"), [("film.dcm", "explicit"), ("IM000001", "jpeg 2000 lossless")]
+)
+def test_dicom_is_answered_on_the_page(page, tmp_path, name, syntax):
+    """Of 12 bits, with a suffix or none, packed or not: the film, its findings, and no patient."""
+    grey = radiograph.read(FILM).grey.astype(np.uint16) * 16
+    content = dicom_files.film(grey, syntax, 12, WindowCenter=2040, WindowWidth=4081)
+    (tmp_path / name).write_bytes(content)
+    answer(page, tmp_path / name)
+    seen = pixels(page, "film").astype(int)
+    assert np.abs(seen - heatmap.preview(radiograph.read(FILM).pixels)).max() <= 1
+    assert "Mass" in page.locator("#label").inner_text()
+    assert dicom_files.PATIENT.split("^")[0] not in page.content()
+
+
+def test_dicom_of_another_kind_is_refused_on_the_page(page, tmp_path):
+    """A CT slice gets the reason where the answer would stand."""
+    grey = radiograph.read(FILM).grey
+    (tmp_path / "slice.dcm").write_bytes(dicom_files.film(grey, Modality="CT"))
+    page.set_input_files("#film input[type=file]", tmp_path / "slice.dcm")
+    page.locator("#problem").get_by_text("a CT scan").wait_for()
+    assert not page.locator("#answer").is_visible()
 
 
 def test_example_is_answered_on_a_click(page):
