@@ -136,8 +136,9 @@ def test_examples_are_what_they_say(run, listed):
     for label in planted.MARKS:
         ((named, flagged),) = why[f"The model is right about it: {label.lower()}."]
         assert label in named & flagged
-    ((named, flagged),) = why["The model is wrong about it."]
-    assert named != (flagged or {NO_FINDING})
+    # On planted marks it may be right about every film.
+    for named, flagged in why.get("The model is wrong about it.", []):
+        assert named != (flagged or {NO_FINDING})
     ((named, _),) = why["Its label is No Finding, which does not rule out disease."]
     assert named == {NO_FINDING}
 
@@ -183,7 +184,7 @@ def test_same_run_gives_the_same_examples(again):
 def test_refused_film_is_not_offered(again, monkeypatch):
     """What the screening refuses is passed over for the next best film."""
     folder, _, _, _ = again
-    first = names(folder)[0]
+    first, *others = names(folder)
     pixels = radiograph.squeeze(radiograph.read(folder / "examples" / first), planted.SIDE)
     judge = Predictor.screen
 
@@ -195,7 +196,7 @@ def test_refused_film_is_not_offered(again, monkeypatch):
     monkeypatch.setattr(Predictor, "screen", refuse_it)
     examples.write(*again)
     assert first not in names(folder)
-    assert len(names(folder)) == 4
+    assert len(names(folder)) == 1 + len(others)
 
 
 def test_film_of_a_patient_that_was_seen_is_not_offered(again):
@@ -220,8 +221,9 @@ def test_older_examples_go(again):
 
 
 def test_at_most_eight_films_are_right(again, monkeypatch):
-    """However many findings there are, MOST films are right, with one wrong and one of none."""
+    """However many findings there are, MOST films are right, beside those of other kinds."""
     folder = again[0]
+    others = len(names(folder)) - len(planted.MARKS)
     monkeypatch.setattr(examples, "MOST", 1)
     examples.write(*again)
-    assert len(names(folder)) == 3
+    assert len(names(folder)) == 1 + others

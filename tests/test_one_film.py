@@ -639,6 +639,65 @@ def test_film_is_answered_beside_nonsense_for_a_prevalence(predictor):
     assert "&#x27;about &lt;b&gt;half&#x27; is not understood" in wrong
 
 
+# What comes between.
+
+
+def refuse(page) -> None:
+    """From now on the server takes no request, as when its queue is full."""
+    full = {"status": 503, "content_type": "application/json", "body": '{"detail": "full"}'}
+    page.route("**/queue/join**", lambda route: route.fulfill(**full))
+
+
+def test_full_queue_is_said_where_the_answer_would_stand(browser, address):
+    """In a sentence, with nothing of the film before; the next film is answered."""
+    page = browser.new_page()
+    page.goto(f"{address}/?lang=en")
+    page.wait_for_selector("#examples img")
+    answer(page)
+    page.locator('#film [aria-label="Clear"], #film .icon-button-wrapper button').first.click()
+    page.wait_for_selector("#film input[type=file]", state="attached")
+    refuse(page)
+    page.set_input_files("#film input[type=file]", FILM)
+    page.locator("#problem").get_by_text("too many films are waiting").wait_for()
+    assert not page.locator("#busy").is_visible()
+    assert not page.locator("#answer").is_visible()
+    page.unroute("**/queue/join**")
+    page.locator("#examples button").first.click()
+    page.locator("#answer").wait_for()
+    assert not page.locator("#problem").is_visible()
+    page.close()
+
+
+def test_list_ends_where_the_queue_is_full(browser, address):
+    """The button to start comes back."""
+    page = browser.new_page()
+    page.goto(f"{address}/?lang=en")
+    page.get_by_role("tab", name="Several films").click()
+    page.set_input_files("#films input[type=file]", [FILM])
+    page.get_by_text(FILM.name).wait_for()
+    refuse(page)
+    page.click("#batch-start")
+    page.wait_for_selector("#batch-stop", state="hidden")
+    page.locator("#batch-start").wait_for()
+    page.close()
+
+
+def test_newest_film_keeps_its_own_scores(page, predictor, tmp_path):
+    """A prevalence chosen for a film that takes long does not reach the next film."""
+    large = Image.open(FILM).convert("L").resize((7000, 7000))
+    large.save(tmp_path / "large.png", compress_level=1)
+    answer(page, tmp_path / "large.png")
+    page.locator("#prevalence").get_by_text("the model's training films").click()
+    page.wait_for_timeout(150)
+    page.locator("#examples button").nth(1).click()
+    page.wait_for_function("document.querySelector('canvas')?.width === 768")
+    page.wait_for_timeout(2500)  # for what comes too late
+    stated = page.locator("#prevalence input:checked").get_attribute("value")
+    wanted = predictor.predict([radiograph.read(OTHER)], stated)[0].ranked()
+    shown = page.locator("#table tbody tr td:nth-child(2) .cell").all_inner_texts()
+    assert shown == [f"{100 * p:.1f} %" for p in wanted.values()]
+
+
 # The languages.
 
 

@@ -102,10 +102,10 @@ def test_explain_refuses_what_is_no_chest_film(client):
 def test_page_refuses_what_is_no_chest_film(page):
     """The sentence stands where the answer would, also where an answer stood before."""
     page.set_input_files("#film input[type=file]", FILM)
-    page.wait_for_selector("#evidence-picture img")
+    page.wait_for_selector("#label [data-finding]")
     page.locator("#film button[aria-label='Clear']").click()
     page.set_input_files("#film input[type=file]", ANKLE)
-    page.wait_for_selector("#problem")
+    page.locator("#problem").get_by_text(NOT_A_CHEST_FILM).wait_for()
     assert NOT_A_CHEST_FILM in page.locator("#problem").inner_text()
     for place in ("#label", "#table", "#evidence-picture", "#meaning"):
         assert not page.locator(place).is_visible()
@@ -134,11 +134,11 @@ def test_warning_stands_in_the_table(inverted):
 def test_page_shows_the_warning_with_the_scores(page, inverted):
     """On the page the warning stands over the scores, and stays when they are restated."""
     page.set_input_files("#film input[type=file]", inverted)
-    page.wait_for_selector("#evidence-picture img")
+    page.wait_for_selector("#label [data-finding]")
     assert INVERTED in page.locator("#problem").inner_text()
     assert page.locator("#label").is_visible()
-    page.locator("#prevalence input").fill("Effusion=0.3")
-    page.locator("#prevalence input").press("Enter")
+    page.locator("#prevalence input[type=text]").fill("Effusion=0.3")
+    page.locator("#prevalence input[type=text]").press("Enter")
     page.get_by_text("but with Effusion=0.3").wait_for()
     assert INVERTED in page.locator("#problem").inner_text()
 

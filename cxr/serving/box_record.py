@@ -4,7 +4,6 @@ A model folder may be anybody's: what is not there, or is no figure, is left out
 """
 
 import json
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from cxr import model_folder
 from cxr_labels import FINDINGS
 
 _LARGEST = 16 * 2**20  # bytes; those of training runs have some 100,000
+_MOST = 10**9  # boxes; more are none that anybody drew
 _OVERLAPPING = "0.3"  # intersection over union above which a box counts as right
 
 
@@ -108,11 +108,12 @@ def _at(part: Any, *path: str) -> Any:
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value) if 0 <= value <= 1 else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        return None  # nan too
+    return float(value)
 
 
 def _count(of: Any) -> int | None:
     boxes = _at(of, "boxes")
-    return boxes if isinstance(boxes, int) and not isinstance(boxes, bool) and boxes > 0 else None
+    whole = isinstance(boxes, int) and not isinstance(boxes, bool)
+    return boxes if whole and 0 < boxes < _MOST else None

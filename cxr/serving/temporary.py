@@ -35,6 +35,8 @@ def take() -> None:
     global _taken
     _taken = Path(tempfile.mkdtemp(prefix="chest-film-"))
     tempfile.tempdir = str(_taken)
+    # Gradio makes it with the first upload, and needs it before: for an example film, say.
+    Path(get_upload_folder()).mkdir(parents=True, exist_ok=True)
     atexit.register(shutil.rmtree, _taken, ignore_errors=True)
 
 

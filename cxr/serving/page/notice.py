@@ -12,7 +12,8 @@ def alert(elem_id: str, script: str | None = None) -> gr.HTML:
     """A place for sentences, as HTML, that screen readers tell of when they come; "" hides it."""
     return gr.HTML(
         "",
-        html_template='<div role="alert">${value}</div>',
+        html_template='<div role="alert">${value}</div>'
+        f'<template data-part="no-answer"><p>{words("no_answer")}</p></template>',
         js_on_load=script,
         apply_default_css=False,
         elem_id=elem_id,
@@ -38,8 +39,13 @@ def busy() -> None:
 
 
 # What the browser does when work begins and ends, without the server.
-BEGIN = "() => { document.documentElement.classList.add('cxr-busy'); }"
-END = "() => { document.documentElement.classList.remove('cxr-busy'); }"
+BEGIN = """() => {
+  document.documentElement.classList.add('cxr-busy');
+  document.documentElement.classList.remove('cxr-failed');
+}"""
+_SETTLED = "document.querySelector('.gradio-container').dispatchEvent(new Event('cxr-settled'));"
+SETTLED = f"() => {{ {_SETTLED} }}"
+END = f"() => {{ document.documentElement.classList.remove('cxr-busy'); {_SETTLED} }}"
 
 
 def refusal(key: str, reason: str) -> str:

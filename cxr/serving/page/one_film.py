@@ -50,23 +50,28 @@ def add(predictor: Predictor, offered: list[ExampleFilm]) -> None:
         table = findings_list.table()
         take_away.add(predictor, film, prevalence, finding)
     scores = [label, table, meaning, prevalence, wrong]
+    # The newest choice counts, and one for the film before does not reach the next.
+    restated = prevalence.input(
+        _restater(predictor),
+        [film, prevalence],
+        scores,
+        trigger_mode="always_last",
+        api_visibility="private",
+        show_progress="hidden",
+        **AT_ONCE,
+    )
+    restated.then(None, js=notice.SETTLED, api_visibility="private")
     film.change(None, js=notice.BEGIN, api_visibility="private")
     film.change(
         _shower(predictor),
         [film, prevalence],
         [problem, empty, answer, picture, finding, *scores],
+        cancels=[restated],
+        trigger_mode="always_last",
         api_visibility="private",
         show_progress="hidden",
         **AT_ONCE,
     ).then(None, js=notice.END, api_visibility="private")
-    prevalence.input(
-        _restater(predictor),
-        [film, prevalence],
-        scores,
-        api_visibility="private",
-        show_progress="hidden",
-        **AT_ONCE,
-    )
 
 
 def _shower(predictor: Predictor) -> Callable:

@@ -4,11 +4,14 @@
 const radio = (value) => element.querySelector(`input[value="${value}"]`);
 const field = element.querySelector("input[type=text]");
 
+function choose() {
+  const known = ["nih", "training"].includes(props.value);
+  radio(known ? props.value : "own").checked = true;
+  return known;
+}
+
 function mark() {
-  const stated = props.value;
-  const known = stated === "nih" || stated === "training";
-  radio(known ? stated : "own").checked = true;
-  if (!known) field.value = stated;
+  if (!choose()) field.value = props.value;
 }
 
 function ask(stated) {
@@ -23,8 +26,13 @@ radio("own").addEventListener("change", () => {
   field.focus();
   if (field.value.trim()) ask(field.value);
 });
-field.addEventListener("focus", () => { radio("own").checked = true; });
+field.addEventListener("input", () => { radio("own").checked = true; });
 field.addEventListener("change", () => { if (field.value.trim()) ask(field.value); });
 field.addEventListener("blur", () => { if (!field.value.trim()) mark(); });
 watch("value", mark);
+// Whatever became of the request, the choice is what the scores are stated at; nonsense stays to
+// be mended.
+element.closest(".gradio-container").addEventListener("cxr-settled", () => {
+  if (element.isConnected && !props.at_once) choose();
+});
 mark();

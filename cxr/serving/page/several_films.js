@@ -38,3 +38,13 @@ document.addEventListener("drop", (event) => {
   input.dispatchEvent(new Event("change", { bubbles: true }));
   passing = false;
 }, { capture: true });
+
+// Gradio marks what it could not fill, as when too many requests are waiting, tells why, and goes no
+// further: the list is over as if the reader had stopped it.
+const page = element.closest(".gradio-container");
+let failed = false;
+new MutationObserver(() => {
+  const before = failed;
+  failed = Boolean(page.querySelector('#batch-status [data-testid="status-tracker"] .error'));
+  if (failed && !before && element.isConnected) page.querySelector("#batch-stop")?.click();
+}).observe(page, { childList: true, subtree: true });

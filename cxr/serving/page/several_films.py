@@ -15,7 +15,7 @@ import gradio as gr
 import cxr.prevalence
 from cxr.prevalence import DEFAULT, Prevalence
 from cxr.serving import analysis
-from cxr.serving.page import files, prevalence_choice, saving, texts
+from cxr.serving.page import LISTS_AT_ONCE, files, prevalence_choice, saving, texts
 from cxr.serving.page.batch_words import BATCH
 from cxr.serving.page.intake import MAX_MEGABYTES
 from cxr.serving.page.text import Text
@@ -25,9 +25,6 @@ from cxr_labels import NO_FINDING
 
 MOST = 200  # films of one list
 TOP = 5  # findings that a row names
-# Lists that are answered at the same time. Each takes its films one by one, so that a single film,
-# which has a queue of its own, waits for two films at most.
-_AT_ONCE = 2
 _PAUSE = 0.25  # seconds between two looks at the table, each of which sends all of it
 
 
@@ -61,7 +58,7 @@ def add(predictor: Predictor) -> None:
         _answerer(predictor),
         [films, prevalence],
         [status, table, csv, save],
-        concurrency_limit=_AT_ONCE,
+        **LISTS_AT_ONCE,
         **quiet,
     )
     running.then(_end, status, [status, start, stop], queue=False, **quiet)

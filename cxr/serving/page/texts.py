@@ -101,6 +101,11 @@ TEXTS: dict[str, Text] = {
     "mix_training": Text("those that the model was trained on", "模型训练所用胸片"),
     "mix_own": Text("NIH's 112,120, but with {shares}", " NIH 的 112,120 张胸片，但 {shares}"),
     # Prevalence.
+    "no_answer": Text(
+        "No answer came, as too many films are waiting or the connection broke; try again in a "
+        "minute.",
+        "没有得到结果：等待的胸片太多，或连接中断；请一分钟后再试。",
+    ),
     "prevalence": Text("State the scores at the prevalence of", "按以下患病率给出评分"),
     "prevalence_nih": Text("NIH's 112,120 films", "NIH 的 112,120 张胸片"),
     "prevalence_training": Text("the model's training films", "模型的训练胸片"),
