@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import time
+import urllib.request
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -293,6 +294,13 @@ def open_tab(page) -> None:
     page.locator("#examples img").first.wait_for()
     page.get_by_role("tab").last.click()
     page.locator("#about h2").first.wait_for()
+
+
+def test_page_tells_nobody_where_the_model_lies(demo):
+    """Neither the page's settings nor its source name a folder of the server."""
+    for path in ("/config", "/"):
+        with urllib.request.urlopen(f"{demo}{path}") as answer:
+            assert str(ROOT) not in answer.read().decode()
 
 
 def test_tab_shows_figures_snippets_and_plots_in_time(browser, demo):

@@ -1,8 +1,10 @@
 """The served app under load: many clients, a full queue, callers that vanish, and what is left."""
 
 import contextlib
+import os
 import random
 import re
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -284,3 +286,16 @@ def test_page_that_ends_leaves_nothing(tmp_path):
         httpx.post(url, files={"files": ("film.png", content)}).raise_for_status()
         assert running.files()
     assert not running.files()
+
+
+def test_films_of_a_killed_page_go_when_the_next_starts(tmp_path):
+    """What a kill or a lack of memory left behind does not outlive the next start."""
+    with short_lived(tmp_path) as running:
+        content = (ROOT / "examples" / "chest_rg1.png").read_bytes()
+        url = f"{running.address}/gradio_api/upload"
+        httpx.post(url, files={"files": ("film.png", content)}).raise_for_status()
+        os.kill(running.pid, signal.SIGKILL)
+    assert list(running.scratch.rglob("film.png"))
+    home = {"TMPDIR": str(running.scratch), "MPLCONFIGDIR": str(tmp_path)}
+    with app(**home):
+        assert not list(running.scratch.rglob("film.png"))

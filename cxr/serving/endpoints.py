@@ -76,7 +76,7 @@ def add(predictor: Predictor) -> None:
         return [analysis.answer_file(predictor, film, Path(film).name, stated) for film in films]
 
     def explain(film: str | None, finding: str | None) -> str:
-        """The film with the evidence for a finding over it: a PNG of the film's size.
+        """The film with the evidence for a finding over it: a PNG, at most 1024 px a side.
 
         finding: one of the 15 labels, in NIH's spelling
         """

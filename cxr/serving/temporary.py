@@ -10,6 +10,7 @@ import asyncio
 import atexit
 import contextlib
 import gc
+import os
 import shutil
 import signal
 import stat
@@ -25,19 +26,37 @@ from PIL import Image
 
 from cxr import machine
 
+_NAME = "chest-film-"  # and the number of the process
 _BEING_FILLED = 2  # seconds
 
 _taken: Path | None = None
 
 
 def take() -> None:
-    """Gives the process a temporary folder of its own, which goes when the process ends."""
+    """Gives the process a temporary folder of its own, which goes when the process ends.
+
+    Those of processes that were killed, and could not take theirs along, go now.
+    """
     global _taken
-    _taken = Path(tempfile.mkdtemp(prefix="chest-film-"))
+    for left in Path(tempfile.gettempdir()).glob(f"{_NAME}*-*"):
+        if not _is_running(left.name.removeprefix(_NAME).partition("-")[0]):
+            shutil.rmtree(left, ignore_errors=True)
+    _taken = Path(tempfile.mkdtemp(prefix=f"{_NAME}{os.getpid()}-"))
     tempfile.tempdir = str(_taken)
     # Gradio makes it with the first upload, and needs it before: for an example film, say.
     Path(get_upload_folder()).mkdir(parents=True, exist_ok=True)
     atexit.register(shutil.rmtree, _taken, ignore_errors=True)
+
+
+def _is_running(number: str) -> bool:
+    """Whether there is a process of that number; of what is no number too, to be careful."""
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, OverflowError, OSError):
+        return True
+    return True
 
 
 def end_on_terminate() -> None:

@@ -13,6 +13,7 @@ import gradio as gr
 from PIL import Image
 
 from cxr import model_folder
+from cxr.html_page import data_uri
 from cxr.serving import folder_files
 from cxr.serving.page import card, embedding, files, measured, texts
 from cxr.serving.page.about_words import ABOUT, MEASURED
@@ -55,8 +56,8 @@ def add(predictor: Predictor) -> None:
     metrics = measured.read(folder)
     with gr.Column(elem_id="about"):
         gr.HTML(_model(predictor) + _measured(metrics), apply_default_css=False)
-        with gr.Accordion(texts.marker("plots"), open=False, elem_id="about-plots"):
-            _add_plots(folder)
+        with gr.Accordion(texts.marker("plots"), open=False, elem_id="about-plots") as drawn:
+            pictures = gr.HTML(apply_default_css=False)
         gr.HTML(
             _limits() + _embed() + _call() + _privacy(),
             js_on_load=embedding.ADDRESS,
@@ -64,7 +65,8 @@ def add(predictor: Predictor) -> None:
         )
         with gr.Accordion(texts.marker("card"), open=False, elem_id="about-card") as about:
             shown = gr.HTML(apply_default_css=False)
-    about.expand(_carder(folder), None, shown, api_visibility="private", show_progress="hidden")
+    for part, made, place in ((drawn, _plotter, pictures), (about, _carder, shown)):
+        part.expand(made(folder), None, place, api_visibility="private", show_progress="hidden")
 
 
 def plots(folder: Path) -> dict[str, Path]:
@@ -87,22 +89,23 @@ def _is_plot(drawn: Path, file: Path) -> bool:
         return False
 
 
-def _add_plots(folder: Path) -> None:
-    found = plots(folder)
-    gr.set_static_paths(list(found.values()))
-    with gr.Row():
-        for name, file in found.items():
-            with gr.Column(min_width=300):
-                gr.HTML(f"<h3>{ABOUT[f'plot_{name}'].html}</h3>", apply_default_css=False)
-                gr.Image(
-                    str(file),
-                    show_label=False,
-                    interactive=False,
-                    buttons=["fullscreen"],
-                    alt_text=PLOTS[name],
-                )
-    if not found:
-        gr.HTML(_paragraph("plotless"), apply_default_css=False)
+def _plotter(folder: Path) -> Callable[[], str]:
+    """The plots as HTML that holds them, so that no address tells where the folder lies."""
+
+    @cache
+    def show() -> str:
+        found = plots(folder)
+        if not found:
+            return _paragraph("plotless")
+        return f'<div class="plots">{"".join(_plot(*plot) for plot in found.items())}</div>'
+
+    return show
+
+
+def _plot(name: str, file: Path) -> str:
+    address = data_uri(file.read_bytes(), "png")
+    picture = f'<img src="{address}" alt="{html.escape(PLOTS[name])}">'
+    return f"<figure><h3>{ABOUT[f'plot_{name}'].html}</h3>{picture}</figure>"
 
 
 def _carder(folder: Path) -> Callable[[], str]:
