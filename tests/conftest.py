@@ -24,6 +24,9 @@ NO_SKIP = os.environ.get("CXR_NO_SKIP") == "1"
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
+# Before any test imports Gradio, which would write a stub file beside each module with components.
+import cxr.serving.quick_start  # noqa: E402, F401
+
 
 @pytest.fixture(scope="session")
 def nih_folder() -> Path:
