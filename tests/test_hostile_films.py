@@ -73,10 +73,10 @@ def siege(tmp_path_factory: pytest.TempPathFactory) -> Siege:
                         found.answers[hostile.name] = answer
                 found.alive = process.poll() is None
                 found.afterwards = _send(client, good)[1]
+            found.printed = log.read_text(errors="replace")  # while it served
         finally:
             process.terminate()
             process.wait(timeout=20)
-    found.printed = log.read_text(errors="replace")
     found.new_files = _files(home, temporary) - before
     return found
 
