@@ -23,7 +23,6 @@ __all__ = [
     "finding",
     "linked",
     "marker",
-    "plain",
     "said",
     "sentence",
     "translations",
@@ -226,16 +225,6 @@ _I18N = gr.I18n(
 )
 
 _ADDRESS = re.compile(r"(https?://[\w./:%?=&#-]*[\w/])")
-
-
-def plain(text: str) -> str:
-    """A text of somebody's model folder as Markdown that shows it letter by letter.
-
-    Addresses stay links. Pictures, which a browser would fetch from elsewhere, do not.
-    """
-    parts = _ADDRESS.split(" ".join(text.split()))
-    parts[::2] = [re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", part) for part in parts[::2]]
-    return "".join(parts)
 
 
 def linked(text: str) -> str:
