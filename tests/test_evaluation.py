@@ -165,15 +165,30 @@ def test_resampled_shares_and_calibration_are_those_of_the_films(seed):
     assert found.value == pytest.approx(expected, abs=EXACT)
 
 
+def test_figures_alone_and_together_are_the_same():
+    """AUROC without average precision, and shares of several findings in one pass."""
+    target, score, _ = some_films(0)
+    drawn = bootstrap.draw(np.arange(300) // 3, 0, 20)
+    assert (
+        bootstrap.auroc(drawn, target, score) == bootstrap.ranking(drawn, target, score)[0]
+    ).all()
+    hits, among = np.stack([score > 0.4, score > 0.6], 1), np.stack([target == 1, target == 0], 1)
+    alone = [bootstrap.share(drawn, hits[:, c], among[:, c]) for c in range(2)]
+    assert (bootstrap.share(drawn, hits, among) == np.stack(alone, 1)).all()
+
+
 def test_chunks_of_resamples_are_put_together(monkeypatch):
     """The figures do not depend on how many resamples are computed at once."""
     target, score, _ = some_films(0)
-    drawn = bootstrap.draw(np.arange(300) // 3, 0, 7)
-    whole = [*bootstrap.ranking(drawn, target, score), bootstrap.share(drawn, target, score)]
+
+    def figures() -> list[np.ndarray]:
+        drawn = bootstrap.draw(np.arange(300) // 3, 0, 7)
+        return [*bootstrap.ranking(drawn, target, score), bootstrap.share(drawn, target, score)]
+
+    whole = figures()
     monkeypatch.setattr(bootstrap, "_CELLS", 600)
     monkeypatch.setattr(bootstrap, "_AT_ONCE", 1)
-    parts = [*bootstrap.ranking(drawn, target, score), bootstrap.share(drawn, target, score)]
-    assert np.allclose(whole, parts, rtol=0, atol=EXACT)
+    assert np.allclose(whole, figures(), rtol=0, atol=EXACT)
 
 
 def test_positive_is_judged_by_other_patients_positives():
@@ -756,4 +771,4 @@ def test_flawless_flags_on_few_films_do_not_promise_a_ppv_of_one():
 def patient_weights(patients, seed=0, resamples=bootstrap.RESAMPLES):
     """How often each film [N] counts in each resample of patients: [resamples, N]."""
     drawn = bootstrap.draw(patients, seed, resamples)
-    return drawn.counts[drawn.patient_of, 1:].T
+    return np.hstack(drawn.counts)[drawn.patient_of, 1:].T

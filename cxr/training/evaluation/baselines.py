@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
+from threadpoolctl import threadpool_limits
 
 from cxr.training.evaluation import metrics
 from cxr_labels import FINDINGS, LABELS, NO_FINDING
@@ -82,9 +83,12 @@ def _scores(train: pd.DataFrame, targets: np.ndarray, test: pd.DataFrame) -> np.
     """Probabilities [N, 15] of the test films; the training share where it has but one class."""
     seen, unseen = _features(train, train), _features(test, train)
     scores = np.tile(targets.mean(0).astype(np.float64), (len(test), 1))
-    for k in np.flatnonzero(_both_classes(targets)):
-        model = LogisticRegression(max_iter=1000).fit(seen, targets[:, k])
-        scores[:, k] = model.predict_proba(unseen)[:, 1]
+    # On four columns the threads of the linear algebra wait for each other ten times as long as
+    # one of them works.
+    with threadpool_limits(1):
+        for k in np.flatnonzero(_both_classes(targets)):
+            model = LogisticRegression(max_iter=1000).fit(seen, targets[:, k])
+            scores[:, k] = model.predict_proba(unseen)[:, 1]
     return scores
 
 

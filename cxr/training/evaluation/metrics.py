@@ -85,9 +85,13 @@ def reliability(
 def equal_mass_bins(probability: np.ndarray, weights: np.ndarray, bins: int = BINS) -> np.ndarray:
     """The bin 0..bins-1 of each film [N], every bin holding about 1/bins of the weight [N]."""
     _, value = np.unique(probability, return_inverse=True)
-    mass = np.bincount(value, weights)
+    return bins_of(np.bincount(value, weights), bins)[value]
+
+
+def bins_of(mass: np.ndarray, bins: int = BINS) -> np.ndarray:
+    """The same for probabilities in rising order that have these masses [V]."""
     middle = (np.cumsum(mass) - mass / 2) / mass.sum()
-    return np.minimum((middle * bins).astype(int), bins - 1)[value]
+    return np.minimum((middle * bins).astype(int), bins - 1)
 
 
 def ece(

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cxr import machine
 from cxr.model_folder import Config
 from cxr.prevalence import NIH
 from cxr.training.evaluation import baselines, bootstrap, metrics, subgroups
@@ -71,10 +72,13 @@ def measure(
         raise ValueError("No film is left to be measured.")
     drawn = bootstrap.draw(test.table["patient"].to_numpy())
     shares, stated = config.shares(NIH), config.restate(test.probabilities, NIH)
-    labels = {
-        label: _measure_label(test, k, stated[:, k], shares[k], config.thresholds.get(label), drawn)
-        for k, label in enumerate(LABELS)
-    }
+
+    def measured(k: int) -> _Label:
+        threshold = config.thresholds.get(LABELS[k])
+        return _measure_label(test, k, stated[:, k], shares[k], threshold, drawn)
+
+    places = range(len(LABELS))
+    labels = dict(zip(LABELS, machine.in_threads(measured, places), strict=True))
     groups, notes = subgroups.measure(
         test.table, test.targets, test.probabilities, config.thresholds, drawn
     )
@@ -85,7 +89,7 @@ def measure(
     common = [labels[label] for label in FINDINGS if label not in _RARE_OR_NOISY]
     return {
         "n_images": len(test.table),
-        "n_patients": len(drawn.counts),
+        "n_patients": drawn.patients(),
         "split": split,
         "prevalence": NIH,
         "notes": [*_notes(test, labels, train, floor), *notes],
@@ -273,7 +277,7 @@ def _mean_auroc(findings: Sequence[_Label], name: str, drawn: Resamples) -> dict
         return _named(name, (value, None))
     resampled = bootstrap.mean(spread)
     moved = np.clip(resampled + (value - resampled[0]), 0.0, 1.0)
-    return _named(name, bootstrap.estimate(moved, len(drawn.counts)))
+    return _named(name, bootstrap.estimate(moved, drawn.patients()))
 
 
 def _mean_average_precision(findings: Sequence[_Label]) -> dict[str, Any]:

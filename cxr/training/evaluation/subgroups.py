@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cxr import machine
 from cxr.training.evaluation import bootstrap
 from cxr.training.evaluation.bootstrap import Resamples
 from cxr_labels import DISPLAY, FINDINGS, LABELS
@@ -156,17 +157,24 @@ def _measure(
     limits = np.array([thresholds.get(label, np.nan) for label in FINDINGS])
     flagged = scores >= limits  # never where there is none
     flaggable = carried & np.isfinite(limits)
+    with_finding = carried.any(1) & np.isfinite(limits).any()
+    hits = flagged & carried
+    counted = bootstrap.share(
+        drawn,
+        np.column_stack([hits, hits.sum(1), ~flagged.any(1) & with_finding]),
+        np.column_stack([flaggable, flaggable.sum(1), with_finding]),
+    )
+    *of_finding, pairs, silent = counted.T
+
+    def auroc(k: int) -> np.ndarray:
+        return bootstrap.auroc(drawn, carried[:, k], scores[:, k])
+
     aurocs, sensitivities = {}, {}
-    for k, label in enumerate(FINDINGS):
+    for k, drawn_auroc in enumerate(machine.in_threads(auroc, range(len(FINDINGS)))):
         owners = drawn.patients(carried[:, k])
         others = drawn.patients(~carried[:, k])
-        auroc, _ = bootstrap.ranking(drawn, carried[:, k], scores[:, k])
-        aurocs[label] = _Figure(auroc, min(owners, others))
-        hits = bootstrap.share(drawn, flagged[:, k] & carried[:, k], flaggable[:, k])
-        sensitivities[label] = _Figure(hits, owners)
-    with_finding = carried.any(1) & np.isfinite(limits).any()
-    pairs = bootstrap.share(drawn, (flagged & carried).sum(1), flaggable.sum(1))
-    silent = bootstrap.share(drawn, ~flagged.any(1) & with_finding, with_finding)
+        aurocs[FINDINGS[k]] = _Figure(drawn_auroc, min(owners, others))
+        sensitivities[FINDINGS[k]] = _Figure(of_finding[k], owners)
     return _Group(
         name,
         int(films.sum()),
