@@ -158,12 +158,15 @@ def _decode(
     processes = min(processes, len(chunks))
     # Spawned, not forked: the parent may hold threads of torch or a GPU.
     context = multiprocessing.get_context("spawn")
+    # Each task brings the places of its films: those of all would take each worker 30 MB.
+    archive = FilmSource({}, source.archive)
     pool = ProcessPoolExecutor(
-        processes, context, initializer=_start_worker, initargs=(source, folder, size)
+        processes, context, initializer=_start_worker, initargs=(archive, folder, size)
     )
     with pool, tqdm(total=len(todo), desc="Decoding films", unit="film") as bar:
         tasks = {
-            pool.submit(_decode_chunk, chunk, [names[i] for i in chunk]): chunk for chunk in chunks
+            pool.submit(_decode_chunk, chunk, [source.places[names[i]] for i in chunk]): chunk
+            for chunk in chunks
         }
         try:
             for count, task in enumerate(as_completed(tasks), 1):
@@ -202,14 +205,14 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _decode_chunk(indices: np.ndarray, names: list[str]) -> list[bool]:
-    return [_decode_film(int(i), name) for i, name in zip(indices, names, strict=True)]
+def _decode_chunk(indices: np.ndarray, places: list[str]) -> list[bool]:
+    return [_decode_film(int(i), place) for i, place in zip(indices, places, strict=True)]
 
 
-def _decode_film(i: int, name: str) -> bool:
+def _decode_film(i: int, place: str) -> bool:
     """Decodes one film into its place; false when it cannot be read."""
     try:
-        film = radiograph.read(_Worker.reader.read(name))
+        film = radiograph.read(_Worker.reader.read_at(place))
     except (radiograph.RadiographError, OSError):
         return False
     small = np.rint(radiograph.squeeze(film, _Worker.size) * 255).astype(np.uint8)
