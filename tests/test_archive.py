@@ -13,13 +13,7 @@ from films import encode
 from PIL import Image
 from test_cli import FILM, ROOT, predict
 
-# Prints the peak of its resident memory in MB when it has answered for a folder.
-MEASURED = """if True:
-    import resource, sys
-    from cxr.__main__ import main
-    status = main(["predict", "models/starter", sys.argv[1], "--json", "--output", sys.argv[2]])
-    print(status, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-"""
+from benchmarks import child
 
 
 @pytest.fixture(scope="module")
@@ -100,16 +94,13 @@ def test_memory_does_not_grow_with_the_films(films, tmp_path):
         for path in sorted(films.iterdir()):
             for copy in range(copies):
                 os.link(path, folder / f"{path.stem}-{copy}.png")
-    assert _peak(many, tmp_path) < 1.1 * _peak(few, tmp_path)
 
+    def peak(folder: Path) -> float:
+        """MB of resident memory at the most while a folder is answered."""
+        output = ("--json", "--output", str(tmp_path / "answers.json"))
+        return child.run("-m", "cxr", "predict", "models/starter", str(folder), *output).memory
 
-def _peak(folder: Path, scratch: Path) -> float:
-    """MB of resident memory at the most while a folder is answered."""
-    command = [sys.executable, "-c", MEASURED, str(folder), str(scratch / f"{folder.name}.json")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    status, peak = done.stdout.split()
-    assert status == "1"
-    return float(peak)
+    assert peak(many) < 1.1 * peak(few)
 
 
 def _cut_off(films: Path, target: Path, how: signal.Signals) -> None:

@@ -13,6 +13,7 @@ import pytest
 from conftest import ROOT
 from films import Row, encode, make_nih_folder, make_zip, spoil_zip_member
 
+from benchmarks import child
 from cxr import radiograph
 from cxr.training import nih, pixels
 from cxr.training.nih import FilmSource
@@ -351,26 +352,15 @@ def test_workers_end_with_a_killed_build(stuck):
 def test_memory_does_not_grow_with_the_films(tmp_path):
     """Ten times the films (94 MB more pixels) take no more memory, in the build or its workers."""
     film = encode(np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8))
-    script = tmp_path / "build.py"
-    script.write_text(
-        f"{BUILD}        import resource\n"
-        "        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):\n"
-        "            print(resource.getrusage(who).ru_maxrss // 1024)\n"
-    )
     peaks = []
     for count in (40, 400):
         folder = tmp_path / str(count)
         folder.mkdir()
         for i in range(count):
             (folder / f"{i:03d}.png").write_bytes(film)
-        done = subprocess.run(
-            [sys.executable, script, folder, "512", tmp_path / "cache"],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        peaks.append(np.array([int(line) for line in done.stdout.split()]))
+        run = child.run("-c", BUILD, str(folder), "512", str(tmp_path / "cache"))
+        peaks.append(np.array([run.memory, run.worker]))
     sizes = [path.stat().st_size for path in tmp_path.glob("cache/*/films.npy")]
     assert max(sizes) - min(sizes) == 360 * 512 * 512
+    assert (peaks[0] > 50).all(), "a worker was not seen"
     assert (peaks[1] - peaks[0] < 30).all(), peaks
