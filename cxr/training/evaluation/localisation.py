@@ -14,6 +14,7 @@ do as well as that place does in the pointing game. The random map answers with 
 of the finding's typical size, anywhere on the film.
 """
 
+from collections import Counter
 from collections.abc import Callable, Container, Iterable, Sequence
 from itertools import product
 from typing import Any, NamedTuple
@@ -124,8 +125,11 @@ def overlaps(box: Box, drawn: Sequence[heatmap.Frame]) -> Overlap:
     return Overlap(float(iou.max()), float(iobb.max()))
 
 
-def _overlaps(box: Box, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """IoU and IoBB [...] of frames [..., 4] (x, y, w, h) with a box; IoBB by the frame's area."""
+def _overlaps(box: Box | np.ndarray, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """IoU and IoBB [...] of frames [..., 4] (x, y, w, h) with a box; IoBB by the frame's area.
+
+    Of T boxes, [5, T, 1], and M frames they are [T, M].
+    """
     _, x, y, w, h = box
     left, top, wide, tall = np.moveaxis(frames, -1, 0)
     across = np.minimum(left + wide, x + w) - np.maximum(left, x)
@@ -249,15 +253,18 @@ class _Constant:
     def __init__(
         self,
         candidates: np.ndarray,
-        score: Callable[[np.ndarray, Box], np.ndarray],
+        score: Callable[[np.ndarray, np.ndarray], np.ndarray],
         teachers: Sequence[Case],
     ):
+        """score: candidates [M, C] and boxes [T, 5] -> scores [T, M]."""
         self._candidates = candidates
         self._score = score
         self._teachers = teachers
-        self._scores = {
-            case.box: score(candidates, case.box).astype(np.float32) for case in teachers
-        }
+        # The boxes of all findings, and of each.
+        self._pools: dict[int | None, Counter[Box]] = {None: Counter(c.box for c in teachers)}
+        for label in {case.box[0] for case in teachers}:
+            self._pools[label] = Counter(c.box for c in teachers if c.box[0] == label)
+        self._totals = {of: self._total(pool) for of, pool in self._pools.items()}
         self._answers: dict[tuple[Box, ...], np.ndarray] = {}
 
     def answer(self, case: Case) -> np.ndarray:
@@ -268,16 +275,24 @@ class _Constant:
         return self._answers[taught]
 
     def _best(self, taught: tuple[Box, ...]) -> np.ndarray:
-        total = np.zeros(len(self._candidates))
-        for box in taught:
-            total += self._scores[box]
+        labels = {box[0] for box in taught}
+        pool = labels.pop() if len(labels) == 1 else None
+        # All boxes of the pool but a patient's own teach a case: those are taken away again.
+        total = self._totals[pool] - self._total(self._pools[pool] - Counter(taught))
         best = self._candidates[int(total.argmax())]
         moves = np.array(list(product((0, -1, 1, -2, 2), repeat=len(best))))
+        boxes = np.array(taught).reshape(-1, 5)
         for step in _STEPS:
             near = best + step * moves
-            reached = np.sum([self._score(near, box) for box in taught], 0)
-            best = near[int(np.argmax(reached))]
+            best = near[int(self._score(near, boxes).sum(0).argmax())]
         return best
+
+    def _total(self, boxes: Counter[Box]) -> np.ndarray:
+        """Sums of the scores of all candidates, [M]."""
+        total = np.zeros(len(self._candidates))
+        for box, count in boxes.items():
+            total += count * self._score(self._candidates, np.array([box]))[0].astype(np.float32)
+        return total
 
 
 def _taught(case: Case, teachers: Sequence[Case]) -> list[Box]:
@@ -289,16 +304,18 @@ def _taught(case: Case, teachers: Sequence[Case]) -> list[Box]:
     return [box for box in others if box[0] == case.box[0]] or others
 
 
-def _score_places(places: np.ndarray, box: Box) -> np.ndarray:
-    """1 for places [M, 2] in the box; of equals those count more that lie in its inner half."""
-    _, x, y, w, h = box
-    away = np.abs((places - (x + w / 2, y + h / 2)) / (w, h)).max(1)  # 0 in the middle, 0.5 at edge
+def _score_places(places: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """[T, M]: 1 for places [M, 2] in boxes [T, 5]; of equals those count more in its inner half."""
+    _, x, y, w, h = boxes.T[:, :, None]
+    across, down = places.T
+    # 0 in the middle, 0.5 at the edge.
+    away = np.maximum(np.abs((across - (x + w / 2)) / w), np.abs((down - (y + h / 2)) / h))
     return (away <= 0.5) + _TIE * (away <= 0.25)
 
 
-def _score_frames(frames: np.ndarray, box: Box) -> np.ndarray:
-    """1 for frames [M, 4] that overlap enough with the box; of equals the IoU decides."""
-    iou, _ = _overlaps(box, frames)
+def _score_frames(frames: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """[T, M]: 1 for frames [M, 4] that overlap enough with boxes [T, 5]; the IoU parts equals."""
+    iou, _ = _overlaps(boxes.T[:, :, None], frames)
     return (iou > _JUDGED) + _TIE * iou
 
 
