@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import evaluating, here, layout, one_film, over_http, starting, training
+from benchmarks import evaluating, here, layout, one_film, over_http, scale, starting, training
 from benchmarks.figure import Figure
 from cxr import atomic
 
@@ -31,6 +31,10 @@ PARTS: tuple[Callable[[Path, Path], list[Figure]], ...] = (
     training.feed,
     evaluating.evaluation,
     evaluating.resampling,
+    scale.cores,
+    scale.cache,
+    scale.figures,
+    scale.predict,
     starting.first_answer,
     starting.first_page,
     starting.memory,

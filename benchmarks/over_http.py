@@ -13,7 +13,6 @@ from benchmarks import pages, unavoidable
 from benchmarks.figure import Figure
 from benchmarks.layout import films_of
 from benchmarks.timing import ROUNDS, seconds
-from cxr import machine, model_folder
 from cxr.serving import analysis
 from cxr.serving.predictor import Predictor
 
@@ -46,7 +45,7 @@ def rate(data: Path, model: Path) -> list[Figure]:
     The clients run on the same cores as the page. Beside it stands what they reach at a page that
     takes the same films and answers at once.
     """
-    films = films_of(data)
+    films = films_of(data) * (FILMS // len(films_of(data)))
     script = data.parent / "no_op.py"
     script.write_text(_NO_OP)
     with (
@@ -54,7 +53,9 @@ def rate(data: Path, model: Path) -> list[Figure]:
         pages.running(str(script)) as (no_op, _),
     ):
         ask(page, data), ask(no_op, data)
-        rounds = [(_raw(films, model), ask(page, data), ask(no_op, data)) for _ in range(3)]
+        rounds = [
+            (unavoidable.rate(films, model), ask(page, data), ask(no_op, data)) for _ in range(3)
+        ]
     against = f"films/s over HTTP, {CLIENTS} clients / decode + resize + run on all cores"
     return [
         Figure(against, statistics.median(ours / raw for raw, ours, _ in rounds), 0.5, "higher"),
@@ -65,17 +66,6 @@ def rate(data: Path, model: Path) -> list[Figure]:
             "higher",
         ),
     ]
-
-
-def _raw(films: list[bytes], model: Path) -> float:
-    """Films a second of what cannot be avoided, one film on each core."""
-    steps = unavoidable.steps(model, model_folder.load(model).image_size, threads=1)
-    many = films * (FILMS // len(films))
-    with ThreadPoolExecutor(machine.cores()) as pool:
-        list(pool.map(steps, films))
-        begun = time.perf_counter()
-        list(pool.map(steps, many))
-        return len(many) / (time.perf_counter() - begun)
 
 
 def ask(address: str, data: Path) -> float:

@@ -1,7 +1,7 @@
-"""Many films -> their answers, in order: both cores busy, memory flat, and nothing done twice.
+"""Many films -> their answers, in order: all cores busy, memory flat, and nothing done twice.
 
-While the network runs on one film others are decoded: decoding and running both let other threads
-go on. Only as many films as there are threads are held at a time, twice over.
+A thread for each core takes one film after the other from its bytes to its answer: decoding and
+the network both let other threads go on. Only twice as many films as threads are held at a time.
 """
 
 import json

@@ -112,20 +112,23 @@ def precision_on_others(drawn: Resamples, target: np.ndarray, score: np.ndarray)
         return _undefined(drawn)
     line = _Line.of(drawn, positive, score)
     owners, level = drawn.patient_of[positive], line.level
-    above, all_own = _own_before(owners, level)
+    above, all_own = (own[:, None] for own in _own_before(owners, level))
     figures = []
     for part in drawn.counts:
         counted = line.counted(part)
-        count = part[owners].astype(np.float64)
-        others = counted.positives - count * all_own[:, None]
-        reached = (counted.flagged()[level] - count * above[:, None]) / np.maximum(others, 1)
-        true, wrong = reached * counted.positives, counted.false[level]
+        count, wrong = part[owners], counted.false[level]
+        flagged = counted.flagged()
+        others = flagged[-1] - count * all_own
+        found = flagged[level] - count * above
+        true = np.divide(found, np.maximum(others, 1), dtype=np.float64)
+        true *= counted.positives
         # Above the first negative every film is a positive, whoever it is of.
         precision = np.divide(true, true + wrong, out=np.ones_like(true), where=wrong > 0)
         count *= others > 0
-        total = count.sum(0)
+        precision *= count
+        total = count.sum(0, dtype=np.float64)
         defined = (total > 0) & (counted.negatives > 0)
-        figures.append(_ratio((count * precision).sum(0), total, defined))
+        figures.append(_ratio(precision.sum(0), total, defined))
     return np.concatenate(figures)
 
 
@@ -417,7 +420,7 @@ def _own_before(owners: np.ndarray, level: np.ndarray) -> tuple[np.ndarray, np.n
     of_owner = np.cumsum(np.isin(np.arange(len(order)), first)) - 1
     ends = np.r_[np.flatnonzero((np.diff(pairs, axis=0) != 0).any(1)) + 1, len(order)]
     end = ends[np.searchsorted(ends, np.arange(len(order)), side="right")]
-    above, in_all = np.empty(len(order)), np.empty(len(order))
+    above, in_all = np.empty((2, len(order)), np.float32)
     above[order] = end - first[of_owner]
     in_all[order] = np.bincount(of_owner)[of_owner]
     return above, in_all

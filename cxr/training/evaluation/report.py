@@ -49,7 +49,7 @@ class _Label:
     patients: int
     reliability: list[dict[str, float]]
     aurocs: np.ndarray
-    precision_on_others: np.ndarray
+    precision_on_others: np.ndarray | None
     ece: CalibrationError | None
 
 
@@ -160,7 +160,9 @@ def _measure_label(
         as_measured |= {name: point[name] for name in ("ppv", "npv")}
     figures["as_measured"] = as_measured
     why = _why(positive, threshold, figures)
-    others = bootstrap.precision_on_others(drawn, target, score)
+    others = None  # of "No Finding", which has no part in the mean that needs it
+    if LABELS[k] in FINDINGS:
+        others = bootstrap.precision_on_others(drawn, target, score)
     figures |= {"why": why} if why else {}
     return _Label(figures, smaller, reliability, aurocs, others, ece)
 
@@ -282,8 +284,8 @@ def _mean_auroc(findings: Sequence[_Label], name: str, drawn: Resamples) -> dict
 
 def _mean_average_precision(findings: Sequence[_Label]) -> dict[str, Any]:
     value = metrics.mean(found.figures["average_precision"] for found in findings)
-    spread = [found.precision_on_others for found in findings if _has_spread(found)]
-    spread = [figure for figure in spread if np.isfinite(figure[0])]
+    others = [found.precision_on_others for found in findings if _has_spread(found)]
+    spread = [figure for figure in others if figure is not None and np.isfinite(figure[0])]
     interval = bootstrap.interval(bootstrap.mean(spread)[1:]) if spread else None
     if value is not None and interval is not None:
         # The value has a bias that its interval has not, and may lie above it.
