@@ -2,7 +2,7 @@
 
 Training and serving both read films with `read` and bring them to the network's size with
 `squeeze`, so that the network meets the same pixels in both. Pillow does the decoding, from a
-fixed list of formats; `cxr.dicom` reads DICOM.
+fixed list of formats; `cxr.dicom` reads DICOM, `cxr.grey_png` what most films are.
 """
 
 import io
@@ -15,7 +15,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps
 
-from cxr import dicom
+from cxr import dicom, grey_png
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
 # The usual suffixes of those formats and of DICOM, lower case.
@@ -104,6 +104,10 @@ def read(source: str | Path | bytes | BinaryIO) -> Radiograph:
     data = _read_bytes(source)
     if dicom.looks_like(data):
         return dicom.read(data)
+    grey = grey_png.decode(data)
+    if grey is not None:
+        check_size(grey.shape[1], grey.shape[0])
+        return Radiograph(grey, _facts("PNG", "L", grey, 8, 8))
     image = _open(data)
     try:
         check_size(*image.size)
@@ -120,16 +124,22 @@ def read(source: str | Path | bytes | BinaryIO) -> Radiograph:
         # On a damaged file Pillow's decoders raise whatever they stumble over.
         raise damaged() from error
     grey, bits, bits_used, notes = _to_grey(image)
+    kind = image.format or _format_of(data)
+    return Radiograph(grey, _facts(kind, image.mode, grey, bits, bits_used), tuple(notes))
+
+
+def _facts(
+    kind: str, mode: str, grey: np.ndarray, bits: int, bits_used: int
+) -> dict[str, str | int]:
     height, width = grey.shape
-    facts: dict[str, str | int] = {
-        "format": image.format or _format_of(data),
-        "mode": image.mode,
+    return {
+        "format": kind,
+        "mode": mode,
         "width": width,
         "height": height,
         "bits": bits,
         "bits_used": bits_used,
     }
-    return Radiograph(grey, facts, tuple(notes))
 
 
 def squeeze(film: Radiograph, size: int) -> np.ndarray:

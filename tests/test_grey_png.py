@@ -1,0 +1,104 @@
+"""Grey PNG decoded past Pillow: the same pixels, and Pillow for everything else."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image, PngImagePlugin
+
+from cxr import grey_png, radiograph
+
+RNG = np.random.default_rng(0)
+GREY = np.clip(RNG.normal(128, 50, (96, 130)), 0, 255).astype(np.uint8)
+
+
+def encode(picture: Image.Image, **options) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "PNG", **options)
+    return file.getvalue()
+
+
+def part(kind: bytes, content: bytes) -> bytes:
+    checksum = struct.pack(">I", zlib.crc32(kind + content))
+    return struct.pack(">I", len(content)) + kind + content + checksum
+
+
+def with_filter(number: int) -> bytes:
+    """A grey PNG whose every row is written with one of PNG's five filters."""
+    header = struct.pack(">IIBBBBB", 130, 96, 8, 0, 0, 0, 0)
+    rows = bytearray()
+    above = np.zeros(130, int)
+    for row in GREY.astype(int):
+        left, corner = np.append(0, row[:-1]), np.append(0, above[:-1])
+        guess = left + above - corner
+        away = np.abs(guess - np.stack([left, above, corner]))
+        nearest = np.choose(away.argmin(0), [left, above, corner])
+        taken = [0 * row, left, above, (left + above) // 2, nearest][number]
+        rows += bytes([number]) + ((row - taken) % 256).astype(np.uint8).tobytes()
+        above = row
+    parts = (part(b"IHDR", header), part(b"IDAT", zlib.compress(bytes(rows))), part(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def test_films_are_decoded_as_by_pillow(nih_1024_folder):
+    """Films of NIH at full size: most are plain, and of those not one pixel differs."""
+    films = [path.read_bytes() for path in (nih_1024_folder / "images").iterdir()]
+    decoded = [(film, pixels) for film in films if (pixels := grey_png.decode(film)) is not None]
+    assert len(decoded) > len(films) / 2
+    for film, pixels in decoded:
+        assert np.array_equal(pixels, np.asarray(Image.open(io.BytesIO(film))))
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_each_filter_is_undone(number):
+    """All five ways to write a row."""
+    assert np.array_equal(grey_png.decode(with_filter(number)), GREY)
+
+
+OTHERS = {
+    "colour": encode(Image.fromarray(GREY).convert("RGB")),
+    "alpha": encode(Image.fromarray(GREY).convert("LA")),
+    "palette": encode(Image.fromarray(GREY).convert("P")),
+    "1 bit": encode(Image.fromarray(GREY).convert("1")),
+    "16 bits": encode(Image.fromarray(GREY.astype(np.uint16) * 257)),
+    "several pictures": encode(
+        Image.fromarray(GREY), save_all=True, append_images=[Image.fromarray(255 - GREY)]
+    ),
+    "turned by EXIF": encode(Image.fromarray(GREY), exif=b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0"),
+    "large": encode(Image.new("L", (2049, 2048))),
+    "cut off": encode(Image.fromarray(GREY))[:-20],
+    "of another kind": b"\xff\xd8\xff" + bytes(100),
+    "a signature alone": b"\x89PNG\r\n\x1a\n",
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_other_files_are_left_to_pillow(kind):
+    """Nothing is decoded that Pillow might see otherwise."""
+    assert grey_png.decode(OTHERS[kind]) is None
+
+
+def test_damaged_part_is_left_to_pillow():
+    """A byte that was changed on the way is known by its part's checksum."""
+    data = bytearray(encode(Image.fromarray(GREY)))
+    data[len(data) // 2] ^= 255
+    assert grey_png.decode(bytes(data)) is None
+
+
+def test_orientation_in_a_text_still_turns_the_film():
+    """A text can hold EXIF: the film comes out as Pillow turns it."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    info = PngImagePlugin.PngInfo()
+    hexed = exif.tobytes().hex()
+    info.add_text("Raw profile type exif", f"\nexif\n{len(hexed) // 2:8d}\n{hexed}\n")
+    film = radiograph.read(encode(Image.fromarray(GREY), pnginfo=info))
+    assert film.grey.shape == GREY.shape[::-1]
+
+
+def test_small_film_is_refused_all_the_same():
+    """The limits hold whoever decodes."""
+    with pytest.raises(radiograph.TooSmall):
+        radiograph.read(encode(Image.fromarray(GREY[:40, :40])))
