@@ -15,7 +15,7 @@ from fastai.callback.schedule import fit_one_cycle, lr_find, minimum  # noqa: F4
 from fastai.callback.training import BnFreeze
 from fastai.data.block import DataBlock, MultiCategoryBlock, TransformBlock
 from fastai.data.core import DataLoaders, TfmdDL
-from fastai.data.transforms import IndexSplitter, IntToFloatTensor
+from fastai.data.transforms import IndexSplitter
 from fastai.learner import Learner, Metric
 from fastai.losses import BCEWithLogitsLossFlat
 from fastai.torch_core import TensorMultiCategory, set_seed
@@ -24,7 +24,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from cxr import model_folder
 from cxr.training import distributed
-from cxr.training.augment import AugmentFilms, MixFilms, TensorBoxMap, TensorFilm
+from cxr.training.augment import AugmentFilms, MixFilms, TensorBoxMap, TensorFilm, ToFloat
 from cxr.training.boxes import GRID
 from cxr.training.checkpoint import Checkpoint, Progress
 from cxr.training.evaluation.metrics import mean_auroc
@@ -56,7 +56,7 @@ def make_dls(
         dl_type=_cached_dl(films),
         n_inp=1,
         splitter=IndexSplitter(np.arange(len(train), len(rows))),
-        batch_tfms=[IntToFloatTensor(), *_augmentation(recipe)],
+        batch_tfms=[ToFloat(), *_augmentation(recipe)],
     )
     return block.dataloaders(rows, bs=batch_size, num_workers=0)
 
