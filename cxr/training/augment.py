@@ -134,12 +134,13 @@ def change(
     out: torch.Tensor,
 ) -> None:
     """Films [N, 1, S, S] moved, exposed, with noise and JPEG's marks: 0..1."""
-    moved = _moved(films.float(), rows, columns)
-    exposed = _exposed(moved, around, own, shift).addcmul_(noise, grain)
+    moved = move(films.float(), rows, columns)
+    exposed = expose(moved, around, own, shift).addcmul_(noise, grain)
     _compress(exposed.clamp_(0, 1), qualities, steps, out)
 
 
-def _moved(pictures: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+def move(pictures: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+    """Pictures [N, C, H, W] read at the places rows + columns, 0 outside (bilinear)."""
     grid = (rows + columns).permute(0, 2, 3, 1)  # x and y in planes: read far faster than in pairs
     return F.grid_sample(pictures, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
@@ -151,10 +152,10 @@ def _move_maps(
         out.zero_()
         return
     cover = maps if maps.is_floating_point() else maps.float().div_(255)
-    out.copy_(_moved(cover, rows, columns))
+    out.copy_(move(cover, rows, columns))
 
 
-def _exposed(
+def expose(
     films: torch.Tensor, around: torch.Tensor, own: torch.Tensor, shift: torch.Tensor
 ) -> torch.Tensor:
     """Towards the 3x3 mean (blur) or away from it (sharpness), then contrast and brightness.
@@ -313,9 +314,9 @@ def _mixed(
 
 
 def by_film(
-    change: Callable[..., None], films: torch.Tensor, *drawn: torch.Tensor | list[torch.Tensor]
+    write: Callable[..., None], films: torch.Tensor, *drawn: torch.Tensor | list[torch.Tensor]
 ) -> torch.Tensor:
-    """What change(films, *drawn, out) writes, float32. Each of drawn has a part for each film.
+    """What write(films, *drawn, out) writes, float32. Each of drawn has a part for each film.
 
     On a GPU it is called once. On a CPU film by film, in as many threads as torch has, each
     computing alone: torch's own threads wait for each other after every step, for milliseconds
@@ -323,14 +324,14 @@ def by_film(
     """
     changed = torch.empty(films.shape, device=films.device)
     if films.device.type != "cpu":
-        change(films, *drawn, out=changed)
+        write(films, *drawn, out=changed)
         return changed
     places = iter(range(len(films)))  # a thread that is done takes the next
 
     def work(_: int) -> None:
         for i in places:
             parts = (part[i : i + 1] for part in drawn)
-            change(films[i : i + 1], *parts, out=changed[i : i + 1])
+            write(films[i : i + 1], *parts, out=changed[i : i + 1])
 
     workers, count = _workers()
     list(workers.map(work, range(count)))
