@@ -11,6 +11,7 @@ import argparse
 import os
 import sys
 
+from cxr import machine
 from cxr.hub import HubError
 from cxr.model_folder import ModelFolderError
 from cxr.serving import interface, model_source, temporary, zero_gpu
@@ -37,6 +38,7 @@ def _options() -> argparse.Namespace:
 
 
 options = _options()
+machine.share_freed_memory()
 temporary.take()
 try:
     model = model_source.find(options.model)

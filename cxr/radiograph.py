@@ -273,7 +273,10 @@ def _is_coloured(image: Image.Image) -> bool:
     """Whether the channels differ by more than compression noise, on a thinned-out copy."""
     side = min(128, *image.size)
     thin = np.asarray(image.resize((side, side), Image.Resampling.NEAREST)).astype(np.int16)
-    return float((thin[..., :3].max(-1) - thin[..., :3].min(-1)).mean()) > 4.0
+    red, green, blue = np.moveaxis(thin[..., :3], -1, 0)
+    most = np.maximum(np.maximum(red, green), blue)
+    least = np.minimum(np.minimum(red, green), blue)
+    return float((most - least).mean()) > 4.0
 
 
 def _format_of(data: bytes) -> str:

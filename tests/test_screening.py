@@ -12,7 +12,8 @@ from cxr import radiograph
 from cxr.model_folder import ModelFolderError
 from cxr.radiograph import Radiograph
 from cxr.serving import screening
-from cxr.serving.predictor import Outputs, Predictor
+from cxr.serving.network import Outputs
+from cxr.serving.predictor import Predictor
 from cxr.serving.screening import FILE, Screening
 from cxr.training import fit_screening
 

@@ -57,8 +57,9 @@ def analyze(
     Raises RadiographError when it cannot be read, and NotAChestFilm, which is one, when the
     screening refuses it.
     """
-    film = radiograph.read(source)
-    prediction = predictor.predict([film], prevalence)[0]
+    with predictor.place():
+        film = radiograph.read(source)
+        prediction = predictor.predict([film], prevalence)[0]
     if prediction.verdict.refused:
         raise NotAChestFilm(prediction.verdict.refused)
     return Analysis(film, prediction, predictor.config.box_rule)

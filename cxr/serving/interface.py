@@ -3,13 +3,16 @@
 What scripts call stands in `endpoints`; what visitors see, tab by tab, in `page`.
 """
 
+import contextlib
 import html
+from collections.abc import AsyncIterator
 from typing import Any
 
 import gradio as gr
+from gradio.routes import App
 
 from cxr.model_folder import Config
-from cxr.serving import analysis, blocks, endpoints, examples, temporary
+from cxr.serving import analysis, blocks, endpoints, examples, sessions, temporary
 from cxr.serving.model_source import Model
 from cxr.serving.page import (
     KEPT,
@@ -26,6 +29,13 @@ from cxr.serving.page.intake import MAX_MEGABYTES
 from cxr.serving.page.texts import words
 from cxr.serving.predictor import Predictor
 
+
+@contextlib.asynccontextmanager
+async def _while_served(app: App) -> AsyncIterator[None]:
+    async with sessions.kept(app), temporary.swept(*temporary.schedule(KEPT))(app):
+        yield
+
+
 # What belongs to launch() in Gradio 6. Nothing of a visitor is kept or shown: no run history,
 # no monitoring page, no traceback.
 LAUNCH: dict[str, Any] = {
@@ -41,7 +51,7 @@ LAUNCH: dict[str, Any] = {
     "ssr_mode": False,
     "state_session_capacity": 1000,
     "app_kwargs": {
-        "lifespan": temporary.swept(*temporary.schedule(KEPT)),
+        "lifespan": _while_served,
         **blocks.APP,
     },
 }

@@ -63,7 +63,7 @@ def export(net: EvidenceNet, size: int, folder: Path, films: np.ndarray) -> None
     with atomic.replacing(folder / model_folder.SAFETENSORS) as part:
         save_file(state, part)
     _write_onnx(net, size, folder / model_folder.ONNX, films)
-    _write_fastai(net, size, folder)
+    write_fastai(net, size, folder)
 
 
 def _write_onnx(net: EvidenceNet, size: int, path: Path, films: np.ndarray) -> None:
@@ -111,8 +111,9 @@ def _check_parity(net: EvidenceNet, path: Path, films: np.ndarray) -> None:
         )
 
 
-def _write_fastai(net: EvidenceNet, size: int, folder: Path) -> None:
-    """A learner whose pipeline takes a film file: `learn.predict("film.png")`.
+def write_fastai(net: EvidenceNet, size: int, folder: Path) -> None:
+    """Writes model.pkl, a learner whose pipeline takes a film: `learn.predict(Path("film.png"))`,
+    and pyproject.toml into the folder.
 
     It carries neither the pixel cache nor a path of the machine that trained it.
     """

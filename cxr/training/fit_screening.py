@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from cxr import atomic, model_folder
-from cxr.serving.predictor import Outputs
+from cxr.serving.network import Outputs
 from cxr.serving.screening import FILE, PARTS, Distance, Screening, describe
 
 # Directions kept of the embedding, the layout and the edges.

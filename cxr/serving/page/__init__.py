@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from cxr import machine
+
 KEPT = 3600  # seconds that uploads, and what is made of them, are kept
 MOST_FILMS = 100  # films of one request
 WAITING = 64  # requests that may wait for their turn
 
-# Keyword arguments for events. Two films are opened at a time, whoever asks for them: one is
-# decoded while the network runs on the other, and memory stays bounded. A list of films, which
-# takes as long as all of them, waits only for other lists.
-AT_ONCE: dict[str, Any] = {"concurrency_id": "film", "concurrency_limit": 2}
+# Keyword arguments for events. As many films are opened at a time as there are cores, whoever asks
+# for them (Predictor.place); as many again have gone through Gradio and are next, so that no core
+# waits for it. A list of films, which takes as long as all of them, waits only for other lists.
+AT_ONCE: dict[str, Any] = {"concurrency_id": "film", "concurrency_limit": 2 * machine.cores()}
 LISTS_AT_ONCE: dict[str, Any] = {"concurrency_id": "list", "concurrency_limit": 1}

@@ -1,0 +1,85 @@
+"""One film from bytes to probabilities and maps: against the physical limit, and against peers."""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from benchmarks import unavoidable
+from benchmarks.figure import Figure
+from benchmarks.layout import films_of
+from benchmarks.timing import ratio, seconds
+from cxr import model_folder
+from cxr.serving import analysis
+from cxr.serving.predictor import Predictor
+
+
+def limit(data: Path, model: Path) -> list[Figure]:
+    """Against the three steps that it cannot avoid."""
+    predictor, films = Predictor(model), films_of(data)
+    steps = unavoidable.steps(model, predictor.config.image_size)
+    value = ratio(
+        lambda: seconds(lambda film: analysis.analyze(predictor, film), films),
+        lambda: seconds(steps, films),
+    )
+    what = "one 1024x1024 PNG to probabilities and maps / decode + resize + run"
+    return [Figure(what, value, 1.1, "lower")]
+
+
+def fastai(data: Path, model: Path) -> list[Figure]:
+    """Against `learn.predict` of the same network, exported by fastai."""
+    from fastai.callback import progress  # noqa: F401 (adds no_bar)
+    from fastai.learner import load_learner
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that an export is a pickle: this one is our own
+        learn = load_learner(export_fastai(model, data.parent))
+    what = "fastai learn.predict of the same network / one 1024x1024 PNG"
+    with learn.no_bar():
+        return [_times_faster(what, data, model, learn.predict)]
+
+
+def torchxrayvision(data: Path, model: Path) -> list[Figure]:
+    """Against TorchXRayVision's pipeline, as its own script for one picture has it.
+
+    Its DenseNet-121 for 224 px has random weights here, which changes nothing in the time.
+    """
+    import torch
+    import torchvision
+    import torchxrayvision as xrv
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        net = xrv.models.DenseNet(weights=None, num_classes=18, in_channels=1).eval()
+    reduce = torchvision.transforms.Compose(
+        [xrv.datasets.XRayCenterCrop(), xrv.datasets.XRayResizer(224)]
+    )
+
+    def predict(film: Path) -> np.ndarray:
+        grey = np.asarray(Image.open(film).convert("L"))
+        normal = xrv.datasets.normalize(grey, 255)[None]
+        with torch.inference_mode():
+            return net(torch.from_numpy(reduce(normal))[None]).numpy()
+
+    what = "TorchXRayVision's DenseNet-121 / one 1024x1024 PNG"
+    return [_times_faster(what, data, model, predict)]
+
+
+def export_fastai(model: Path, folder: Path) -> Path:
+    """Writes the folder's network as a fastai export; returns its path."""
+    from cxr.training import export, net
+
+    export.write_fastai(net.load(model), model_folder.load(model).image_size, folder)
+    return folder / model_folder.FASTAI
+
+
+def _times_faster(what: str, data: Path, model: Path, peer: Callable[[bytes], Any]) -> Figure:
+    predictor, films = Predictor(model), sorted((data / "images").iterdir())[:8]
+    value = ratio(
+        lambda: seconds(peer, films),
+        lambda: seconds(lambda film: analysis.analyze(predictor, film), films),
+    )
+    return Figure(what, value, 5, "higher")

@@ -1,0 +1,132 @@
+"""The page asked over HTTP: what that adds to one film, and how many films a second it answers."""
+
+import statistics
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+
+from benchmarks import pages, unavoidable
+from benchmarks.figure import Figure
+from benchmarks.layout import films_of
+from benchmarks.timing import ROUNDS, seconds
+from cxr import machine, model_folder
+from cxr.serving import analysis
+from cxr.serving.predictor import Predictor
+
+CLIENTS = 16
+FILMS = 192  # of all clients together
+_API = "/gradio_api"
+
+
+def request(data: Path, model: Path) -> list[Figure]:
+    """One film sent to the page and answered over HTTP, above what the predictor itself takes."""
+    predictor, films = Predictor(model), films_of(data)
+    with pages.running("app.py", "--model", str(model)) as (address, _):
+        asks = httpx.Client(base_url=address)
+
+        def own(film: bytes) -> None:
+            analysis.answer(predictor, "film.png", analysis.analyze(predictor, film))
+
+        def sent(film: bytes) -> None:
+            asked(asks, film)
+
+        own(films[0]), sent(films[0])
+        over = [(seconds(sent, films) - seconds(own, films)) / len(films) for _ in range(ROUNDS)]
+    what = "ms of one 1024x1024 PNG over HTTP, above the predictor's own"
+    return [Figure(what, 1000 * statistics.median(over), 60, "lower")]
+
+
+def rate(data: Path, model: Path) -> list[Figure]:
+    """Films a second that 16 clients get answered, against decoding and the network alone.
+
+    The clients run on the same cores as the page. Beside it stands what they reach at a page that
+    takes the same films and answers at once.
+    """
+    films = films_of(data)
+    script = data.parent / "no_op.py"
+    script.write_text(_NO_OP)
+    with (
+        pages.running("app.py", "--model", str(model)) as (page, _),
+        pages.running(str(script)) as (no_op, _),
+    ):
+        ask(page, data), ask(no_op, data)
+        rounds = [(_raw(films, model), ask(page, data), ask(no_op, data)) for _ in range(3)]
+    against = f"films/s over HTTP, {CLIENTS} clients / decode + resize + run on all cores"
+    return [
+        Figure(against, statistics.median(ours / raw for raw, ours, _ in rounds), 0.5, "higher"),
+        Figure(
+            "the same of a page that answers nothing: the ceiling of Gradio and clients",
+            statistics.median(empty / raw for raw, _, empty in rounds),
+            0.5,
+            "higher",
+        ),
+    ]
+
+
+def _raw(films: list[bytes], model: Path) -> float:
+    """Films a second of what cannot be avoided, one film on each core."""
+    steps = unavoidable.steps(model, model_folder.load(model).image_size, threads=1)
+    many = films * (FILMS // len(films))
+    with ThreadPoolExecutor(machine.cores()) as pool:
+        list(pool.map(steps, films))
+        begun = time.perf_counter()
+        list(pool.map(steps, many))
+        return len(many) / (time.perf_counter() - begun)
+
+
+def ask(address: str, data: Path) -> float:
+    """Films a second that the clients, a process of their own, get answered."""
+    command = [sys.executable, "-m", "benchmarks.over_http", address, str(data)]
+    return float(subprocess.check_output(command, cwd=pages.ROOT, text=True))
+
+
+def answer(address: str, film: bytes) -> None:
+    """Has one film answered by a page at the address."""
+    with httpx.Client(base_url=address, timeout=60) as client:
+        asked(client, film)
+
+
+def asked(client: httpx.Client, film: bytes) -> None:
+    """Uploads a film and waits for the answer of /analyze. Raises RuntimeError without one."""
+    path = client.post(f"{_API}/upload", files={"files": ("film.png", film)}).json()[0]
+    named = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    call = client.post(f"{_API}/call/analyze", json={"data": [named, "nih"]}).json()
+    answered = client.get(f"{_API}/call/analyze/{call['event_id']}")
+    if "event: complete" not in answered.text:
+        raise RuntimeError(f"A film was not answered: {answered.text}")
+
+
+def _clients(address: str, films: list[bytes]) -> float:
+    """Films a second that threads get answered, each with a connection of its own."""
+    many = [films[i % len(films)] for i in range(FILMS)]
+    clients = [httpx.Client(base_url=address, timeout=60) for _ in range(CLIENTS)]
+    begun = time.perf_counter()
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        shares = [many[i::CLIENTS] for i in range(CLIENTS)]
+        list(pool.map(lambda client, share: [asked(client, f) for f in share], clients, shares))
+    return FILMS / (time.perf_counter() - begun)
+
+
+_NO_OP = """
+import sys
+
+import gradio
+
+with gradio.Blocks() as page:
+    film, prevalence = gradio.File(visible=False), gradio.Textbox(visible=False)
+    gradio.Button(visible=False).click(
+        lambda film, prevalence: {},
+        [film, prevalence],
+        gradio.JSON(visible=False),
+        api_name="analyze",
+        concurrency_limit=2,
+    )
+page.launch(server_port=int(sys.argv[-1]))
+"""
+
+if __name__ == "__main__":
+    print(_clients(sys.argv[1], films_of(Path(sys.argv[2]))))
