@@ -15,10 +15,10 @@ from pathlib import Path
 import torch
 from fastai.callback.core import Callback
 
-from benchmarks import learning
-from benchmarks.__main__ import ROOT, _lay_out
+from benchmarks import layout, learning
 from cxr.training import augment, learner
 
+ROOT = Path(__file__).parents[1]
 STEPS = 6
 
 
@@ -143,7 +143,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["CXR_CACHE"] = f"{scratch}/cache"
-        data = _lay_out(options.films, Path(scratch) / "data")
+        data = layout.lay_out(options.films, Path(scratch) / "data")
         for part, milliseconds in profile(data, options.model).items():
             print(f"{part:<32} {milliseconds:>8.1f} ms")
 

@@ -136,7 +136,8 @@ def change(
     """Films [N, 1, S, S] moved, exposed, with noise and JPEG's marks: 0..1."""
     moved = move(films.float(), rows, columns)
     exposed = expose(moved, around, own, shift).addcmul_(noise, grain)
-    _compress(exposed.clamp_(0, 1), qualities, steps, out)
+    torch.clamp(exposed, 0, 1, out=out)
+    _compress(out, qualities, steps)
 
 
 def move(pictures: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
@@ -171,7 +172,7 @@ def expose(
 
 def _apart(n: int, side: int) -> int:
     """How far the noise of one of n films lies from the next one's, in pixels of their field."""
-    return side * side // n
+    return side * side // (4 * n)
 
 
 def _by_pixel(values: torch.Tensor) -> torch.Tensor:
@@ -213,7 +214,11 @@ def compress(films: torch.Tensor, qualities: torch.Tensor) -> torch.Tensor:
     The lossy step alone: cosines of 8x8 blocks are rounded to the standard's steps, scaled by the
     quality as libjpeg does. A border that fills no block stays as it is.
     """
-    return by_film(_compress, films, qualities, _steps(qualities))
+
+    def write(films: torch.Tensor, *at: torch.Tensor, out: torch.Tensor) -> None:
+        _compress(out.copy_(films), *at)
+
+    return by_film(write, films, qualities, _steps(qualities))
 
 
 def _steps(qualities: torch.Tensor) -> torch.Tensor:
@@ -224,15 +229,13 @@ def _steps(qualities: torch.Tensor) -> torch.Tensor:
     return quanta.round().clamp(1, 255) / 255
 
 
-def _compress(
-    films: torch.Tensor, qualities: torch.Tensor, steps: torch.Tensor, out: torch.Tensor
-) -> None:
-    out.copy_(films)
+def _compress(films: torch.Tensor, qualities: torch.Tensor, steps: torch.Tensor) -> None:
+    """In place."""
     lossy = qualities < 100
     side = films.shape[-1] // _BLOCK * _BLOCK
     if side and lossy.any():
         whole = films[..., :side, :side]
-        torch.where(_by_pixel(lossy), _rounded(whole, steps), whole, out=out[..., :side, :side])
+        torch.where(_by_pixel(lossy), _rounded(whole, steps), whole, out=whole)
 
 
 def _rounded(films: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
