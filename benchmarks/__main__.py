@@ -29,6 +29,7 @@ PARTS: tuple[Callable[[Path, Path], list[Figure]], ...] = (
     over_http.rate,
     training.cache,
     training.feed,
+    training.step,
     evaluating.evaluation,
     evaluating.resampling,
     scale.cores,

@@ -6,10 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from fastai.torch_core import TensorMultiCategory
 from PIL import Image
 
-from cxr.training.augment import AugmentFilms, MixFilms, TensorBoxMap, TensorFilm, compress
+from cxr.training.augment import (
+    AugmentFilms,
+    MixFilms,
+    TensorBoxMap,
+    TensorFilm,
+    ToFloat,
+    change,
+    compress,
+)
 from cxr.training.boxes import GRID
 from cxr.training.learner import box_loss
 from cxr_labels import LABELS
@@ -80,6 +89,85 @@ def test_augmented_films_keep_range_and_shape():
         assert part.max() <= 1
     assert all((a - b).abs().max() > 0.05 for a, b in zip(augmented[0], films, strict=True))
     assert torch.equal(augmented[1], targets)
+
+
+def test_films_are_moved_and_exposed_as_torch_would():
+    """Without noise and JPEG, the films are those of torch's own affine map and convolution."""
+    films = torch.rand(6, 1, 45, 45)
+    plain = AugmentFilms(noise=0, quality=100)
+    found = plain((TensorFilm(films),), split_idx=TRAINING)[0].as_subclass(torch.Tensor)
+    grid = F.affine_grid(plain.theta, [6, 1, 45, 45], align_corners=False)
+    moved = F.grid_sample(films, grid, padding_mode="zeros", align_corners=False)
+    mean = F.conv2d(F.pad(moved, (1, 1, 1, 1), mode="replicate"), torch.full((1, 1, 3, 3), 1 / 9))
+    blur, contrast, brightness = (
+        values[:, None, None, None] for values in (plain.blur, plain.contrast, plain.brightness)
+    )
+    wanted = (torch.lerp(moved, mean, blur) - 0.5) * contrast + 0.5 + brightness
+    assert torch.allclose(found, wanted.clamp(0, 1), atol=1e-5)
+
+
+def test_noise_is_as_strong_as_drawn_and_differs_between_films():
+    """Each film's noise has the drawn deviation, times its contrast; no two films share it."""
+    films = torch.full((8, 1, 128, 128), 0.5)
+    noisy = AugmentFilms(degrees=0, scale=0, shift=0, shear=0, sharpness=0, quality=100)
+    found = noisy((TensorFilm(films),), split_idx=TRAINING)[0].as_subclass(torch.Tensor)
+    inside = found[:, 0, 10:-10, 10:-10].flatten(1)
+    assert torch.allclose(inside.std(1), noisy.grain * noisy.contrast, rtol=0.05, atol=1e-5)
+    alike = torch.corrcoef(inside) - torch.eye(8)
+    assert alike.abs().max() < 0.05
+
+
+def test_bytes_are_augmented_as_floats_are():
+    """Films and box maps may come as the cache holds them, and come out float, 0 to 1."""
+    augment = AugmentFilms()
+    films, _, maps = _batch(8)
+    stored = [(255 * part.as_subclass(torch.Tensor)).round().byte() for part in (films, maps)]
+    both = []
+    for white, dtype in ((1, torch.uint8), (255, torch.float32)):
+        torch.manual_seed(1)
+        bytes_or_floats = [(part / white).to(dtype) for part in stored]
+        batch = (TensorFilm(bytes_or_floats[0]), TensorBoxMap(bytes_or_floats[1]))
+        both.append(augment(batch, split_idx=TRAINING))
+    for from_bytes, from_floats in zip(*both, strict=True):
+        assert from_bytes.dtype == torch.float32
+        # A cosine may fall on the other side of a rounding step.
+        assert (from_bytes - from_floats).abs().mean() < 1e-5
+
+
+def test_films_of_a_batch_change_at_once_as_one_by_one():
+    """What a GPU does to the whole batch in one call is what a CPU's threads do film by film."""
+    films, _, _ = _batch(12)
+    augment = AugmentFilms()
+    one_by_one = augment((films,), split_idx=TRAINING)[0]
+    at_once = torch.empty(films.shape)
+    plain = films.as_subclass(torch.Tensor)
+    change(plain, *augment.drawn_for(plain), out=at_once)
+    assert (at_once - one_by_one).abs().mean() < 1e-5
+
+
+def test_same_seed_gives_the_same_films_in_any_thread():
+    """Films do not depend on which thread took which."""
+    found = []
+    for _ in range(3):
+        torch.manual_seed(2)
+        found.append(AugmentFilms()((_batch(32)[0],), split_idx=TRAINING)[0])
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[0], found[2])
+
+
+def test_augmenting_leaves_torch_its_threads():
+    """The threads that augment compute alone; the one that trains keeps its helpers."""
+    before = torch.get_num_threads()
+    AugmentFilms()((_batch(4)[0],), split_idx=TRAINING)
+    assert torch.get_num_threads() == before
+
+
+def test_bytes_become_floats_once():
+    """What is float already is left alone."""
+    films = TensorFilm(torch.tensor([0, 51, 255], dtype=torch.uint8))
+    once = ToFloat()(films)
+    assert torch.allclose(once.as_subclass(torch.Tensor), torch.tensor([0, 0.2, 1]))
+    assert torch.equal(ToFloat()(once), once)
 
 
 def test_box_maps_move_with_their_films():

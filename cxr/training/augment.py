@@ -1,16 +1,23 @@
-"""Augmentation of a whole batch in one step, on the device that the batch lies on.
+"""Augmentation of a whole batch, on the device that the batch lies on.
 
 Rotation, scale, shift and shear by one grid_sample, then sharpness and noise, contrast and
 brightness, and the marks that JPEG leaves. No flips: on a chest film left and right differ.
+
+All is drawn first, on the CPU, and then done: to all films at once on a GPU, to one after the other
+on a CPU, whose cache holds a film and not a batch. Draws do not depend on which thread does what.
 """
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
+from fastai.data.transforms import IntToFloatTensor
 from fastai.torch_core import TensorMultiCategory
 from fastai.vision.augment import RandTransform
-from fastai.vision.core import TensorImageBW
+from fastai.vision.core import TensorImage, TensorImageBW
 
 
 class TensorFilm(TensorImageBW):
@@ -31,9 +38,11 @@ class AugmentFilms(RandTransform):
     deviation; quality is the lowest of JPEG (1 to 100), which half of the films go through. The
     last three stand for the web's copies of a film, at other sizes and compressions: without them
     a net leans on grain that another copy does not have.
+
+    Takes films and maps as the cache holds them, uint8, or float32 0..1; gives float32 0..1.
     """
 
-    order = 20  # behind IntToFloatTensor
+    order = 5  # before ToFloat: a film is made float when its turn comes
     split_idx = 0  # training only
 
     def __init__(
@@ -54,11 +63,13 @@ class AugmentFilms(RandTransform):
     def before_call(self, b, split_idx: int) -> None:
         """Draws the state for the batch, once for films and box maps."""
         self.do = split_idx == self.split_idx
+        if not self.do:
+            return
         films = b[0] if isinstance(b, tuple | list) else b
-        n, device = len(films), films.device
+        n, side = len(films), films.shape[-1]
 
         def draw(limit: float) -> torch.Tensor:
-            return ((torch.rand(n) * 2 - 1) * limit).to(device)
+            return (torch.rand(n) * 2 - 1) * limit
 
         angle = torch.deg2rad(draw(self.degrees))
         size = 1 + draw(self.scale)
@@ -72,48 +83,111 @@ class AugmentFilms(RandTransform):
         self.blur, self.grain = draw(self.sharpness), draw(self.noise).abs()
         # As many are drawn above 100, which leaves a film as it is, as below.
         self.qualities = 100 + draw(100 - self.quality)
+        # Each film takes its noise from another place of one field, drawn anew for each batch:
+        # drawing it for every pixel would take longer than all else that is done to a film.
+        self.field = torch.randn(side * side + (n - 1) * _apart(n, side))
 
     def encodes(self, films: TensorFilm):
-        moved = self._move(films.as_subclass(torch.Tensor))
-        exposed = self._add_noise(self._expose(moved)).clamp_(0, 1)
-        return TensorFilm(compress(exposed, self.qualities).clamp_(0, 1))
+        pixels = films.as_subclass(torch.Tensor)
+        return TensorFilm(by_film(change, pixels, *self.drawn_for(pixels)))
 
     def encodes(self, maps: TensorBoxMap):  # type: ignore[no-redef]  # noqa: F811
-        if not maps.any():
-            return maps
-        return TensorBoxMap(self._move(maps.as_subclass(torch.Tensor)))
+        cells = maps.as_subclass(torch.Tensor)
+        places = _places(self.theta, cells.shape[-2], cells.shape[-1])
+        return TensorBoxMap(by_film(_move_maps, cells, *(part.to(cells.device) for part in places)))
 
-    def _expose(self, films: torch.Tensor) -> torch.Tensor:
-        """Towards the 3x3 mean (blur) or away from it (sharpness), then contrast and brightness.
-
-        Both in one convolution of each film with a kernel of its own. Contrast turns about the
-        middle grey: (x - 0.5) * contrast + 0.5 + brightness.
-        """
-        kernels = (self.blur / 9)[:, None, None, None].repeat(1, 1, 3, 3)
-        kernels[:, 0, 1, 1] += 1 - self.blur
-        kernels *= self.contrast[:, None, None, None]
-        shifts = 0.5 - 0.5 * self.contrast + self.brightness
-        as_channels = F.pad(films.transpose(0, 1), (1, 1, 1, 1), mode="replicate")
-        return F.conv2d(as_channels, kernels, shifts, groups=len(films)).transpose(0, 1)
-
-    def _add_noise(self, films: torch.Tensor) -> torch.Tensor:
-        """Each film takes its noise from another place of one field, drawn anew for each batch.
-
-        Drawing it for every pixel would take longer than all else that is done to a film.
-        """
-        area = films[0].numel()
-        field = torch.randn(2 * area, device=films.device)
-        places = torch.randint(area, (len(films),)).tolist()
-        grains = (self.grain * self.contrast).tolist()
-        for film, place, grain in zip(films, places, grains, strict=True):
-            film.add_(field[place : place + area].view_as(film), alpha=grain)
-        return films
-
-    def _move(self, pictures: torch.Tensor) -> torch.Tensor:
-        grid = _affine_grid(self.theta, pictures.shape[-2], pictures.shape[-1])
-        return F.grid_sample(
-            pictures, grid, mode="bilinear", padding_mode="zeros", align_corners=False
+    def drawn_for(self, films: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """What `change` takes beside the films [N, 1, S, S], on their device."""
+        n, side, device = len(films), films.shape[-1], films.device
+        white = 255 if films.dtype == torch.uint8 else 1
+        windows = self.field.to(device).unfold(0, side * side, _apart(n, side))
+        drawn = (
+            *_places(self.theta, side, side),
+            _by_pixel(self.contrast * self.blur / (9 * white)),
+            _by_pixel(self.contrast * (1 - self.blur) / white),
+            _by_pixel(0.5 - 0.5 * self.contrast + self.brightness),
+            _by_pixel(self.contrast * self.grain),
+            self.qualities,
+            _steps(self.qualities),
         )
+        return windows.unflatten(1, (1, side, side)), *(part.to(device) for part in drawn)
+
+
+class ToFloat(IntToFloatTensor):
+    """Makes uint8 0..255 float32 0..1; leaves alone what augmentation has made float already."""
+
+    def encodes(self, pixels: TensorImage):
+        return pixels if pixels.is_floating_point() else pixels.float().div_(self.div)
+
+
+def change(
+    films: torch.Tensor,
+    noise: torch.Tensor,
+    rows: torch.Tensor,
+    columns: torch.Tensor,
+    around: torch.Tensor,
+    own: torch.Tensor,
+    shift: torch.Tensor,
+    grain: torch.Tensor,
+    qualities: torch.Tensor,
+    steps: torch.Tensor,
+    out: torch.Tensor,
+) -> None:
+    """Films [N, 1, S, S] moved, exposed, with noise and JPEG's marks: 0..1."""
+    moved = move(films.float(), rows, columns)
+    exposed = expose(moved, around, own, shift).addcmul_(noise, grain)
+    torch.clamp(exposed, 0, 1, out=out)
+    _compress(out, qualities, steps)
+
+
+def move(pictures: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+    """Pictures [N, C, H, W] read at the places rows + columns, 0 outside (bilinear)."""
+    grid = (rows + columns).permute(0, 2, 3, 1)  # x and y in planes: read far faster than in pairs
+    return F.grid_sample(pictures, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def _move_maps(
+    maps: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor, out: torch.Tensor
+) -> None:
+    if not maps.any():  # as of most films
+        out.zero_()
+        return
+    cover = maps if maps.is_floating_point() else maps.float().div_(255)
+    out.copy_(move(cover, rows, columns))
+
+
+def expose(
+    films: torch.Tensor, around: torch.Tensor, own: torch.Tensor, shift: torch.Tensor
+) -> torch.Tensor:
+    """Towards the 3x3 mean (blur) or away from it (sharpness), then contrast and brightness.
+
+    Contrast turns about the middle grey: (x - 0.5) * contrast + 0.5 + brightness. around: factors
+    of the sum of the 3x3 pixels. own: of the pixel itself. shift: what is added.
+    """
+    wide = F.pad(films, (1, 1, 1, 1), mode="replicate")
+    in_rows = (wide[..., :-2] + wide[..., 1:-1]).add_(wide[..., 2:])
+    sums = (in_rows[..., :-2, :] + in_rows[..., 1:-1, :]).add_(in_rows[..., 2:, :])
+    return sums.mul_(around).addcmul_(films, own).add_(shift)
+
+
+def _apart(n: int, side: int) -> int:
+    """How far the noise of one of n films lies from the next one's, in pixels of their field."""
+    return side * side // (4 * n)
+
+
+def _by_pixel(values: torch.Tensor) -> torch.Tensor:
+    """[N] -> [N, 1, 1, 1]"""
+    return values[:, None, None, None]
+
+
+def _places(theta: torch.Tensor, height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """F.affine_grid(theta, ..., align_corners=False) as its rows and columns, to be added up.
+
+    rows: [N, 2, height, 1]. columns: [N, 2, 1, width]. Both x, y.
+    """
+    y, x = ((torch.arange(n, device=theta.device) * 2 + 1) / n - 1 for n in (height, width))
+    along_x, along_y, shift = (theta[:, :, k, None, None] for k in range(3))
+    return along_y * y[:, None] + shift, along_x * x
 
 
 # The luminance table of the JPEG standard (ITU-T T.81, Annex K.1), for grey levels 0..255.
@@ -131,7 +205,7 @@ _QUANTA = torch.tensor(
     dtype=torch.float32,
 )
 _BLOCK = 8
-_LEVEL = 128 / 255  # taken off before, added after
+_LEVEL = 128 / 255  # taken off before, added after: of a block's mean, which is its first cosine
 
 
 def compress(films: torch.Tensor, qualities: torch.Tensor) -> torch.Tensor:
@@ -140,30 +214,59 @@ def compress(films: torch.Tensor, qualities: torch.Tensor) -> torch.Tensor:
     The lossy step alone: cosines of 8x8 blocks are rounded to the standard's steps, scaled by the
     quality as libjpeg does. A border that fills no block stays as it is.
     """
-    side = films.shape[-1] // _BLOCK * _BLOCK
-    if not side:
-        return films
-    cosines = _cosines(films.device)
+
+    def write(films: torch.Tensor, *at: torch.Tensor, out: torch.Tensor) -> None:
+        _compress(out.copy_(films), *at)
+
+    return by_film(write, films, qualities, _steps(qualities))
+
+
+def _steps(qualities: torch.Tensor) -> torch.Tensor:
+    """What the cosines of a block are rounded to at each quality [N]: [N, 1, 8, 8], for 0..1."""
     quality = qualities.clamp(1, 99)
-    scale = torch.where(quality < 50, 50 / quality, 2 - quality / 50)[:, None]
-    steps = (_QUANTA.to(films.device).flatten() * scale).round().clamp(1, 255) / 255
-    films = films.clone()
-    # One by one, for a film's blocks stay in a processor's cache and a batch's do not.
-    for i in (qualities < 100).nonzero()[:, 0].tolist():
-        whole = films[i : i + 1, :, :side, :side]
-        blocks = F.pixel_unshuffle(whole - _LEVEL, _BLOCK).flatten(2)
-        rounded = (cosines @ blocks).div_(steps[i, :, None]).round_().mul_(steps[i, :, None])
-        back = (cosines.T @ rounded).unflatten(-1, (side // _BLOCK, side // _BLOCK))
-        whole.copy_(F.pixel_shuffle(back, _BLOCK).add_(_LEVEL))
-    return films
+    scale = torch.where(quality < 50, 50 / quality, 2 - quality / 50)
+    quanta = _QUANTA.to(qualities.device) * _by_pixel(scale)
+    return quanta.round().clamp(1, 255) / 255
 
 
-def _cosines(device: torch.device) -> torch.Tensor:
-    """The orthonormal cosine transform of 8x8 values, row by row: [64, 64]."""
-    at = torch.arange(_BLOCK, device=device, dtype=torch.float32)
+def _compress(films: torch.Tensor, qualities: torch.Tensor, steps: torch.Tensor) -> None:
+    """In place."""
+    lossy = qualities < 100
+    side = films.shape[-1] // _BLOCK * _BLOCK
+    if side and lossy.any():
+        whole = films[..., :side, :side]
+        torch.where(_by_pixel(lossy), _rounded(whole, steps), whole, out=whole)
+
+
+def _rounded(films: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+    """Whole blocks to cosines, to the nearest step and back, along rows and along columns."""
+    n, side = len(films), films.shape[-1]
+    waves = _WAVES.to(films.device)
+    each = waves.expand(n * side // _BLOCK, _BLOCK, _BLOCK)  # for each row of blocks
+    by_row = (len(each), _BLOCK, side)
+    # Two stretches of memory take turns, for they stay in a processor's cache.
+    one = films.reshape(-1, _BLOCK) @ waves.T
+    other = torch.bmm(each, one.view(by_row))
+    cosines = other.view(n, -1, _BLOCK, side)
+    steps = steps.repeat(1, 1, 1, side // _BLOCK)
+    means = cosines[..., ::_BLOCK, ::_BLOCK]
+    means -= _BLOCK * _LEVEL
+    cosines.mul_(1 / steps).round_().mul_(steps)
+    means += _BLOCK * _LEVEL
+    torch.bmm(each.mT, other, out=one.view(by_row))
+    torch.mm(one, waves, out=other.view(-1, _BLOCK))
+    return other.view(n, 1, side, side).clamp_(0, 1)
+
+
+def _cosines() -> torch.Tensor:
+    """The orthonormal cosine transform of 8 values: [8, 8]."""
+    at = torch.arange(_BLOCK, dtype=torch.float32)
     waves = torch.cos(torch.pi / _BLOCK * (at + 0.5) * at[:, None]) * (2 / _BLOCK) ** 0.5
     waves[0] *= 0.5**0.5
-    return torch.kron(waves, waves)
+    return waves
+
+
+_WAVES = _cosines()
 
 
 class MixFilms(RandTransform):
@@ -191,7 +294,9 @@ class MixFilms(RandTransform):
             self.shares = torch.maximum(share, 1 - share)
 
     def encodes(self, films: TensorFilm):
-        return self._mix(films)
+        pixels = films.as_subclass(torch.Tensor)
+        others = [pixels[i] for i in self.other.tolist()]
+        return TensorFilm(by_film(_mixed, pixels, others, _by_pixel(self.shares)))
 
     def encodes(self, targets: TensorMultiCategory):  # type: ignore[no-redef]  # noqa: F811
         return self._mix(targets)
@@ -204,9 +309,40 @@ class MixFilms(RandTransform):
         return torch.lerp(part[self.other], part, shares)
 
 
-def _affine_grid(theta: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """F.affine_grid(theta, ..., align_corners=False) by broadcasting: far faster on a CPU."""
-    y, x = ((torch.arange(n, device=theta.device) * 2 + 1) / n - 1 for n in (height, width))
-    along_x, along_y, shift = (theta[:, None, :, k] for k in range(3))
-    rows, columns = along_y * y[:, None] + shift, along_x * x[:, None]
-    return rows[:, :, None] + columns[:, None]
+def _mixed(
+    films: torch.Tensor, others: list[torch.Tensor], shares: torch.Tensor, out: torch.Tensor
+) -> None:
+    other = others[0] if len(others) == 1 else torch.stack(others)
+    torch.lerp(other, films, shares, out=out)
+
+
+def by_film(
+    write: Callable[..., None], films: torch.Tensor, *drawn: torch.Tensor | list[torch.Tensor]
+) -> torch.Tensor:
+    """What write(films, *drawn, out) writes, float32. Each of drawn has a part for each film.
+
+    On a GPU it is called once. On a CPU film by film, in as many threads as torch has, each
+    computing alone: torch's own threads wait for each other after every step, for milliseconds
+    where another process holds a core.
+    """
+    changed = torch.empty(films.shape, device=films.device)
+    if films.device.type != "cpu":
+        write(films, *drawn, out=changed)
+        return changed
+    places = iter(range(len(films)))  # a thread that is done takes the next
+
+    def work(_: int) -> None:
+        for i in places:
+            parts = (part[i : i + 1] for part in drawn)
+            write(films[i : i + 1], *parts, out=changed[i : i + 1])
+
+    workers, count = _workers()
+    list(workers.map(work, range(count)))
+    return changed
+
+
+@cache
+def _workers() -> tuple[ThreadPoolExecutor, int]:
+    count = torch.get_num_threads()
+    # The setting is a thread's own.
+    return ThreadPoolExecutor(count, "augment", torch.set_num_threads, (1,)), count

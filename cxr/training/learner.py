@@ -15,7 +15,7 @@ from fastai.callback.schedule import fit_one_cycle, lr_find, minimum  # noqa: F4
 from fastai.callback.training import BnFreeze
 from fastai.data.block import DataBlock, MultiCategoryBlock, TransformBlock
 from fastai.data.core import DataLoaders, TfmdDL
-from fastai.data.transforms import IndexSplitter, IntToFloatTensor
+from fastai.data.transforms import IndexSplitter
 from fastai.learner import Learner, Metric
 from fastai.losses import BCEWithLogitsLossFlat
 from fastai.torch_core import TensorMultiCategory, set_seed
@@ -24,7 +24,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from cxr import model_folder
 from cxr.training import distributed
-from cxr.training.augment import AugmentFilms, MixFilms, TensorBoxMap, TensorFilm
+from cxr.training.ahead import MakeAhead
+from cxr.training.augment import AugmentFilms, MixFilms, TensorBoxMap, TensorFilm, ToFloat
 from cxr.training.boxes import GRID
 from cxr.training.checkpoint import Checkpoint, Progress
 from cxr.training.evaluation.metrics import mean_auroc
@@ -56,7 +57,7 @@ def make_dls(
         dl_type=_cached_dl(films),
         n_inp=1,
         splitter=IndexSplitter(np.arange(len(train), len(rows))),
-        batch_tfms=[IntToFloatTensor(), *_augmentation(recipe)],
+        batch_tfms=[ToFloat(), *_augmentation(recipe)],
     )
     return block.dataloaders(rows, bs=batch_size, num_workers=0)
 
@@ -67,7 +68,7 @@ def _augmentation(recipe: str) -> list[RandTransform]:
 
 
 def _batch(
-    films: Films, rows: Sequence[int]
+    films: Films, rows: Sequence[int], device: torch.device | None
 ) -> tuple[TensorFilm, TensorMultiCategory, TensorBoxMap]:
     """Films uint8 [B, 1, S, S], targets [B, 15], box maps uint8 [B, 15, 32, 32]."""
     pixels = np.stack([films.cache.film(i) for i in rows])[:, None]
@@ -75,15 +76,24 @@ def _batch(
     for place, i in enumerate(rows):
         if films.names[i] in films.boxes.of_film:
             box_maps[place] = films.boxes.map_of(films.names[i])
+    targets = films.targets[list(rows)].astype(np.float32)
     return (
-        TensorFilm(torch.from_numpy(pixels)),
-        TensorMultiCategory(torch.from_numpy(films.targets[list(rows)]).float()),
-        TensorBoxMap(torch.from_numpy(box_maps)),
+        TensorFilm(_sent(pixels, device)),
+        TensorMultiCategory(_sent(targets, device)),
+        TensorBoxMap(_sent(box_maps, device)),
     )
 
 
+def _sent(part: np.ndarray, device: torch.device | None) -> torch.Tensor:
+    """To a GPU from pinned memory, so that nothing waits for the copy but what uses it."""
+    tensor = torch.from_numpy(part)
+    if device and device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor
+
+
 def _cached_dl(films: Films) -> type[TfmdDL]:
-    """A loader that reads a batch from the cache at once.
+    """A loader that reads a batch from the cache at once, and sends it to the device.
 
     fastai's own takes its pipeline item by item, which costs more than the reading.
     """
@@ -93,7 +103,7 @@ def _cached_dl(films: Films) -> type[TfmdDL]:
             return int(self.dataset.items[s or 0])
 
         def create_batch(self, b):
-            return _batch(films, b)
+            return _batch(films, b, self.device)
 
         def retain(self, res, b):
             return res  # the types are right already
@@ -241,7 +251,7 @@ def make_learner(dls: DataLoaders, net: EvidenceNet, box_weight: float, folder: 
         # whole body, and forward through it once more for every batch norm.
         train_bn=False,
         metrics=[MeanAuroc()],
-        cbs=[BoxTeacher(box_weight), ChannelsLast(), BnFreeze(), *_precision()],
+        cbs=[BoxTeacher(box_weight), ChannelsLast(), BnFreeze(), *_for_gpu()],
         path=folder,
     )
 
@@ -311,8 +321,9 @@ def _fit_phase(
     return checkpoint.progress
 
 
-def _precision() -> list[Callback]:
-    if torch.cuda.is_available():
-        bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
-        return [MixedPrecision(AMPMode.BF16 if bf16 else AMPMode.FP16)]
-    return []  # bfloat16 on a CPU, native or not, makes the step slower: its way back is not tuned
+def _for_gpu() -> list[Callback]:
+    if not torch.cuda.is_available():
+        # bfloat16 on a CPU, native or not, makes the step slower: its way back is not tuned.
+        return []
+    bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+    return [MixedPrecision(AMPMode.BF16 if bf16 else AMPMode.FP16), MakeAhead()]

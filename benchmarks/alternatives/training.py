@@ -1,0 +1,143 @@
+"""What else a training step could be made of, against what train.py does: what was not taken.
+
+    python -m benchmarks.alternatives.training
+
+Writes docs/alternatives/training.json: for each way the seconds of its step over those of
+train.py's own for each film, measured in turns on one repeated batch. A ratio below 0.95 would be
+worth taking.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from benchmarks import here, timing
+from benchmarks.learning import SIZE
+from cxr import atomic, machine
+from cxr.training import net
+from cxr_labels import LABELS
+
+ROOT = Path(__file__).parents[2]
+MODEL = ROOT / "models" / "starter"
+OUTPUT = ROOT / "docs" / "alternatives" / "training.json"
+MEMORY = ("given back", "kept")
+FILMS, ROUNDS = 32, 5  # FILMS: a step's
+WORTH = 0.95
+
+Step = Callable[[], None]
+
+
+def step(
+    films: int = FILMS, channels_last: bool = True, compiled: bool = False, bf16: bool = False
+) -> Step:
+    """One step as on a CPU, early body frozen and its batch norms at rest; its first call done.
+
+    channels_last: the order of films and weights in memory. compiled: by torch.compile. bf16:
+    forward under autocast.
+    """
+    torch.manual_seed(0)
+    order = torch.channels_last if channels_last else torch.contiguous_format
+    trained = net.load(MODEL).train().to(memory_format=order)
+    frozen, *learned = trained.parameter_groups()
+    for parameter in frozen:
+        parameter.requires_grad_(False)
+    for layer in trained.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d) and not layer.weight.requires_grad:
+            layer.eval()
+    optimiser = torch.optim.AdamW([p for group in learned for p in group], lr=1e-5)
+    batch = torch.rand(films, 1, SIZE, SIZE).contiguous(memory_format=order)
+    targets = (torch.rand(films, len(LABELS)) < 0.1).float()
+    forward = torch.compile(trained) if compiled else trained
+
+    def run() -> None:
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            logits = forward(batch)
+        F.binary_cross_entropy_with_logits(logits.float(), targets).backward()
+        optimiser.step()
+        optimiser.zero_grad()
+
+    run()
+    return run
+
+
+def main() -> None:
+    """Measures every way, each in turns with train.py's own, and writes what came of it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--alone", choices=MEMORY, help="print the seconds of a step, and no more")
+    options = parser.parse_args()
+    if options.alone:
+        print(_alone(options.alone))
+        return
+    rows = [_memory()]  # first: from then on this process keeps its own
+    machine.keep_freed_memory()
+    ours = step()
+    rows += [
+        _against(ours, "contiguous", lambda: step(channels_last=False)),
+        _against(ours, "torch.compile", lambda: step(compiled=True)),
+        _against(ours, "bf16 autocast", lambda: step(bf16=True)),
+        _against(ours, "16 films a step", lambda: step(films=16), 16),
+        _against(ours, "64 films a step", lambda: step(films=64), 64),
+    ]
+    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
+    atomic.write_text(
+        OUTPUT, json.dumps({"machine": here.description(), "ways": rows}, indent=2) + "\n"
+    )
+    for row in rows:
+        print(row)
+
+
+def _against(ours: Step, way: str, make: Callable[[], Step], films: int = FILMS) -> dict[str, Any]:
+    """A way's seconds a film over train.py's, in turns."""
+    begun = time.perf_counter()
+    try:
+        other = make()
+    except Exception as error:  # torch.compile without a C++ compiler, whatever it raises
+        return {"way": way, "ratio": None, "why": str(error).strip().splitlines()[0]}
+    first = time.perf_counter() - begun
+    ratio = timing.ratio(lambda: _seconds(other) / films, lambda: _seconds(ours) / FILMS, ROUNDS)
+    return _row(way, ratio) | {"seconds before the first step is done": round(first, 1)}
+
+
+def _memory() -> dict[str, Any]:
+    """The same step where freed memory is given back, each in a process of its own, in turns."""
+
+    def seconds(memory: str) -> float:
+        command = [sys.executable, "-m", "benchmarks.alternatives.training", "--alone", memory]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        return float(done.stdout)
+
+    given_back, kept = MEMORY
+    ratio = timing.ratio(lambda: seconds(given_back), lambda: seconds(kept), rounds=3)
+    return _row("freed memory given back", ratio)
+
+
+def _alone(memory: str) -> float:
+    if memory == "kept":
+        machine.keep_freed_memory()
+    run = step()
+    return statistics.median(_seconds(run) for _ in range(ROUNDS))
+
+
+def _row(way: str, ratio: float) -> dict[str, Any]:
+    return {"way": way, "ratio": round(ratio, 3), "worth taking": ratio < WORTH}
+
+
+def _seconds(run: Step) -> float:
+    begun = time.perf_counter()
+    run()
+    return time.perf_counter() - begun
+
+
+if __name__ == "__main__":
+    main()

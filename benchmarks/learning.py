@@ -1,0 +1,89 @@
+"""The learner that trains in a measurement: as `train.py` has it, on the films at hand."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from fastai.learner import Learner
+from fastcore.basics import GetAttr
+
+from cxr import machine
+from cxr.training import boxes, learner, net, nih, pixels
+from cxr.training.films import Films
+from cxr.training.settings import Settings
+
+SIZE = Settings.image_size  # pixels
+BOX_WEIGHT = 0.5
+
+
+def films_of(data: Path, size: int = SIZE) -> Films:
+    """All films of a folder in the Kaggle sample's layout, decoded, without boxes."""
+    found = nih.load(data)
+    names = list(found.table.image)
+    return Films(pixels.build(found.source, names, size), found.targets, names, boxes.Boxes())
+
+
+@contextmanager
+def learning(data: Path, model: Path, size: int = SIZE) -> Iterator[Learner]:
+    """A learner in the phase that takes most of a training: on a CPU its early body is frozen.
+
+    Keeps freed memory, as a training does; there is no way back from that in this process.
+    """
+    machine.keep_freed_memory()
+    films = films_of(data, size)
+    rows = np.arange(len(films.names))
+    with tempfile.TemporaryDirectory() as folder:
+        dls = learner.make_dls(films, rows, rows[:1], learner.batch_size())
+        trained = net.load(model).train()
+        learn = learner.make_learner(dls, trained, BOX_WEIGHT, Path(folder))
+        learn.remove_cb(learn.progress)
+        if learn.dls.device.type == "cpu":
+            learn.freeze_to(1)
+        yield learn
+
+
+def train_on(learn: Learner, batches: Any, callbacks: list) -> None:
+    """Trains the learner for one epoch of these batches; prints nothing."""
+    loaders = learn.dls.loaders
+    learn.dls.loaders = [batches, loaders[1]]
+    try:
+        with redirect_stdout(StringIO()):
+            learn.fit(1, 1e-5, cbs=callbacks)
+    finally:
+        learn.dls.loaders = loaders
+
+
+class Turns(GetAttr):
+    """Steps with fresh input and steps on one repeated batch, in turns; and what each took.
+
+    seconds: of each step, the making of its batch included, {"fresh": [], "repeated": []}.
+    """
+
+    _default = "loader"  # everything else is the loader's own
+
+    def __init__(self, loader: Any, steps: int):
+        self.loader, self.steps = loader, steps
+        self.seconds: dict[str, list[float]] = {"fresh": [], "repeated": []}
+
+    def __len__(self) -> int:
+        return 2 * self.steps + 1
+
+    def __iter__(self) -> Iterator[tuple]:
+        batches = _endless(self.loader)
+        repeated = next(batches)
+        yield repeated  # unmeasured: the first step is slower
+        for _ in range(self.steps):
+            for kind in self.seconds:
+                begun = time.perf_counter()
+                yield next(batches) if kind == "fresh" else repeated
+                self.seconds[kind].append(time.perf_counter() - begun)
+
+
+def _endless(loader: Any) -> Iterator[tuple]:
+    while True:
+        yield from loader
