@@ -156,7 +156,7 @@ def limits() -> str:
         ("a file", f"{intake.MAX_MEGABYTES} MB; at least "
          f"{radiograph.MIN_SIDE} pixels a side, at most {radiograph.MAX_PIXELS:,} in all"),
         ("films of one `/predict_many`", f"{page.MOST_FILMS}"),
-        ("requests that are answered at once", f"{page.AT_ONCE['concurrency_limit']}, and "
+        ("films that are opened at once", "as many as the machine has cores, and "
          f"{page.LISTS_AT_ONCE['concurrency_limit']} list of films"),
         ("requests that may wait", f"{page.WAITING}; one more is refused with status 503"),
         ("uploads, and pictures made of them", f"deleted within {page.KEPT // 60} minutes, and "
