@@ -24,11 +24,11 @@ def cores(data: Path, model: Path) -> list[Figure]:
 
     Beside it what two processes reach that only compute, on these cores at this time.
     """
-    few, many = (_links(data, "decoded", count) for count in (64, 288))
+    few, many = (_links(data, "decoded", count) for count in (64, 576))
     size = model_folder.load(model).image_size
 
     def decoding(processes: int) -> float:
-        """Seconds of 224 films: what the start takes is in both runs, and drops out."""
+        """Seconds of 512 films, 16 tasks: what the start takes is in both runs, and drops out."""
         return _build(many, size, processes).seconds - _build(few, size, processes).seconds
 
     rounds = [(decoding(1) / decoding(2), 2 * _computing(1) / _computing(2)) for _ in range(ROUNDS)]

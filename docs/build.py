@@ -14,11 +14,18 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 import cxr_labels  # noqa: E402
+from benchmarks import page as speed  # noqa: E402
 from cxr import atomic, model_folder  # noqa: E402
 from cxr.serving.page import measured  # noqa: E402
 
 DOCS = ROOT / "docs"
-PAGES = (ROOT / "README.md", DOCS / "api.md", DOCS / "article.md", DOCS / "experiments.md")
+PAGES = (
+    ROOT / "README.md",
+    DOCS / "api.md",
+    DOCS / "article.md",
+    DOCS / "experiments.md",
+    DOCS / "performance.md",
+)
 ARTICLE = DOCS / "article.json"
 COPIES = DOCS / "copies.json"
 STARTER = ROOT / "models" / "starter"
@@ -39,6 +46,12 @@ def render(text: str) -> str:
         "answer": answer,
         "client": client,
         "limits": limits,
+        "performance": speed.figures,
+        "decoders": speed.decoders,
+        "sessions": speed.sessions,
+        "int8": speed.int8,
+        "training": speed.training,
+        "archive": speed.archive,
     }
 
     def fill(match: re.Match[str]) -> str:
