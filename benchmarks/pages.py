@@ -25,7 +25,7 @@ def running(*command: str, python: Path = SERVING) -> Iterator[tuple[str, subpro
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "GRADIO_ANALYTICS_ENABLED": "False"},
+        env={**os.environ, "GRADIO_ANALYTICS_ENABLED": "False", "PYTHONWARNINGS": "ignore"},
     )
     try:
         line = next(line for line in process.stdout or () if "http://" in line)

@@ -1,6 +1,7 @@
 """How fast the page starts, what it holds in memory, and what it takes on disk."""
 
 import time
+import warnings
 from pathlib import Path
 
 from benchmarks import over_http, pages
@@ -11,7 +12,9 @@ from benchmarks.timing import ratio
 
 def first_answer(data: Path, model: Path) -> list[Figure]:
     """From the command to the first answer, against a page that serves fastai's export."""
-    export = export_fastai(model, data.parent)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        export = export_fastai(model, data.parent)
     peer = data.parent / "fastai_page.py"
     peer.write_text(_FASTAI_PAGE)
     film = sorted((data / "images").iterdir())[0]
@@ -88,6 +91,7 @@ page.launch(server_port=int(sys.argv[-1]))
 # As fastai's own guide to Gradio has it, but for the endpoint's name.
 _FASTAI_PAGE = """
 import sys
+from pathlib import Path
 
 import gradio
 from fastai.learner import load_learner
@@ -96,7 +100,7 @@ learn = load_learner(sys.argv[1])
 
 
 def analyze(film, prevalence):
-    _, flagged, probabilities = learn.predict(film)
+    _, flagged, probabilities = learn.predict(Path(film))
     return dict(zip(learn.dls.vocab, map(float, probabilities)))
 
 
