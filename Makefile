@@ -23,7 +23,7 @@ test: .venv/installed .venv-dev/installed
 	$(DEV) -m pytest
 
 bench: .venv/installed .venv-dev/installed
-	$(DEV) -m benchmarks
+	$(DEV) -m benchmarks; missed=$$?; $(DEV) docs/build.py && exit $$missed
 
 # Two trainings from one start, the mean of their weights, one more on larger films, and again the
 # mean (docs/experiments.md says why). The split stays, so that its test patients stay unseen.

@@ -1,0 +1,53 @@
+"""docs/performance.md and what it is made of."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import __main__ as bench
+from benchmarks import profile, timing
+from benchmarks.figure import Figure
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def test_measured_figures_have_the_agreed_keys():
+    """performance.json is a list of objects with five keys, each of its kind."""
+    rows = json.loads((DOCS / "performance.json").read_text())
+    assert rows
+    for row in rows:
+        assert set(row) == {"what", "value", "bar", "better", "machine"}
+        assert row["better"] in ("higher", "lower")
+        assert isinstance(row["value"], float | int)
+        assert isinstance(row["bar"], float | int)
+    assert len({row["what"] for row in rows}) == len(rows)
+
+
+def test_the_profile_is_drawn_from_its_numbers():
+    """profile.svg is what profile.json draws to."""
+    numbers = json.loads((DOCS / "profile.json").read_text())["milliseconds"]
+    assert profile.draw(numbers) == (DOCS / "profile.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("better", "value", "reached"),
+    [("higher", 2, True), ("higher", 0.5, False), ("lower", 0.5, True), ("lower", 2, False)],
+)
+def test_a_missed_bar_ends_with_status_1(better, value, reached, monkeypatch, tmp_path):
+    """The exit status tells whether every bar was reached; the figures are written either way."""
+
+    def part(data: Path, model: Path) -> list[Figure]:
+        return [Figure("speed", value, 1, better)]
+
+    monkeypatch.setattr(bench, "PARTS", (part,))
+    output = tmp_path / "performance.json"
+    monkeypatch.setattr("sys.argv", ["benchmarks", "--output", str(output)])
+    assert bench.main() == (0 if reached else 1)
+    assert json.loads(output.read_text())[0]["value"] == value
+
+
+def test_a_ratio_is_of_turns():
+    """Ours and theirs are measured one after the other, and the median counts."""
+    ours, theirs = iter([9, 2, 30, 4]), iter([9, 1, 10, 4])
+    assert timing.ratio(lambda: next(ours), lambda: next(theirs), rounds=3) == 2
