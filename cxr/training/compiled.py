@@ -13,8 +13,8 @@ from fastai.callback.core import Callback
 
 from cxr.training import distributed
 
-# Pixels that pass through. Compiling takes 10 to 20 s once and saves 30 ns a pixel; 1e9 are 300 steps of
-# 32 films at 320 px.
+# Pixels that pass through. Compiling takes 10 to 20 s once and saves 30 ns a pixel; 1e9 are 300
+# steps of 32 films at 320 px.
 _WORTHWHILE = 1e9
 
 
