@@ -43,16 +43,16 @@ def _input(loader) -> dict[str, float]:
     films = batch[0].as_subclass(torch.Tensor)
     drawing, mixing = augment.AugmentFilms(), augment.MixFilms(p=1.0)
     drawing.before_call((films,), 0)
-    noise, lines, columns, around, own, shift, grain, qualities, _ = drawing.drawn_for(films)
-    moved = augment.by_film(_move, films, lines, columns)
-    exposed = augment.by_film(_expose, moved, around, own, shift)
+    noise, lines, columns, kernels, shift, grain, qualities, _ = drawing.drawn_for(films)
+    moved = augment.in_parts(_move, films, lines, columns)
+    exposed = augment.in_parts(_expose, moved, kernels, shift)
     mixing.before_call((films,), 0)
     return {
         "read the cache": _median(lambda: loader.create_batch(rows)),
         "draw": _median(lambda: drawing.before_call((films,), 0)),
-        "to float and move": _median(lambda: augment.by_film(_move, films, lines, columns)),
-        "expose": _median(lambda: augment.by_film(_expose, moved, around, own, shift)),
-        "noise": _median(lambda: augment.by_film(_add_noise, exposed, noise, grain)),
+        "to float and move": _median(lambda: augment.in_parts(_move, films, lines, columns)),
+        "expose": _median(lambda: augment.in_parts(_expose, moved, kernels, shift)),
+        "noise": _median(lambda: augment.in_parts(_add_noise, exposed, noise, grain)),
         "JPEG's marks, on half": _median(lambda: augment.compress(exposed, qualities)),
         # Half of the batches are mixed.
         "mix, every other batch": _median(lambda: mixing.encodes(augment.TensorFilm(exposed))) / 2,
@@ -63,8 +63,8 @@ def _move(films, lines, columns, out) -> None:
     out.copy_(augment.move(films.float(), lines, columns))
 
 
-def _expose(films, around, own, shift, out) -> None:
-    out.copy_(augment.expose(films, around, own, shift))
+def _expose(films, kernels, shift, out) -> None:
+    out.copy_(augment.expose(films, kernels, shift))
 
 
 def _add_noise(films, noise, grain, out) -> None:

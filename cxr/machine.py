@@ -39,6 +39,7 @@ def keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_M_MMAP_MAX, 0)  # large blocks too come from the heap
         mallopt(_M_TRIM_THRESHOLD, -1)  # whose end is never given back
+        mallopt(_M_ARENA_MAX, 1)  # and which all threads share: heaps of their own shrink
 
 
 def share_freed_memory() -> None:

@@ -134,15 +134,15 @@ def test_bytes_are_augmented_as_floats_are():
         assert (from_bytes - from_floats).abs().mean() < 1e-5
 
 
-def test_films_of_a_batch_change_at_once_as_one_by_one():
-    """What a GPU does to the whole batch in one call is what a CPU's threads do film by film."""
+def test_films_of_a_batch_change_at_once_as_in_parts():
+    """What a GPU does to the whole batch in one call is what a CPU's threads do to a few each."""
     films, _, _ = _batch(12)
     augment = AugmentFilms()
-    one_by_one = augment((films,), split_idx=TRAINING)[0]
+    in_parts = augment((films,), split_idx=TRAINING)[0]
     at_once = torch.empty(films.shape)
     plain = films.as_subclass(torch.Tensor)
     change(plain, *augment.drawn_for(plain), out=at_once)
-    assert (at_once - one_by_one).abs().mean() < 1e-5
+    assert (at_once - in_parts).abs().mean() < 1e-5
 
 
 def test_same_seed_gives_the_same_films_in_any_thread():

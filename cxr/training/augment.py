@@ -3,8 +3,8 @@
 Rotation, scale, shift and shear by one grid_sample, then sharpness and noise, contrast and
 brightness, and the marks that JPEG leaves. No flips: on a chest film left and right differ.
 
-All is drawn first, on the CPU, and then done: to all films at once on a GPU, to one after the other
-on a CPU, whose cache holds a film and not a batch. Draws do not depend on which thread does what.
+All is drawn first, on the CPU, and then done: to all films at once on a GPU, in shares on a CPU,
+each by a thread. What is drawn does not depend on which thread does what.
 """
 
 from collections.abc import Callable
@@ -89,12 +89,23 @@ class AugmentFilms(RandTransform):
 
     def encodes(self, films: TensorFilm):
         pixels = films.as_subclass(torch.Tensor)
-        return TensorFilm(by_film(change, pixels, *self.drawn_for(pixels)))
+        return TensorFilm(in_parts(change, pixels, *self.drawn_for(pixels)))
 
     def encodes(self, maps: TensorBoxMap):  # type: ignore[no-redef]  # noqa: F811
         cells = maps.as_subclass(torch.Tensor)
         places = _places(self.theta, cells.shape[-2], cells.shape[-1])
-        return TensorBoxMap(by_film(_move_maps, cells, *(part.to(cells.device) for part in places)))
+        return TensorBoxMap(
+            in_parts(_move_maps, cells, *(part.to(cells.device) for part in places))
+        )
+
+    def _kernels(self) -> torch.Tensor:
+        """Towards the 3x3 mean (blur) or away from it (sharpness), then contrast: [N, 1, 3, 3].
+
+        Contrast turns about the middle grey: (x - 0.5) * contrast + 0.5 + brightness.
+        """
+        kernels = _by_pixel(self.blur / 9).repeat(1, 1, 3, 3)
+        kernels[:, 0, 1, 1] += 1 - self.blur
+        return kernels * _by_pixel(self.contrast)
 
     def drawn_for(self, films: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """What `change` takes beside the films [N, 1, S, S], on their device."""
@@ -103,9 +114,8 @@ class AugmentFilms(RandTransform):
         windows = self.field.to(device).unfold(0, side * side, _apart(n, side))
         drawn = (
             *_places(self.theta, side, side),
-            _by_pixel(self.contrast * self.blur / (9 * white)),
-            _by_pixel(self.contrast * (1 - self.blur) / white),
-            _by_pixel(0.5 - 0.5 * self.contrast + self.brightness),
+            self._kernels() / white,
+            0.5 - 0.5 * self.contrast + self.brightness,
             _by_pixel(self.contrast * self.grain),
             self.qualities,
             _steps(self.qualities),
@@ -125,8 +135,7 @@ def change(
     noise: torch.Tensor,
     rows: torch.Tensor,
     columns: torch.Tensor,
-    around: torch.Tensor,
-    own: torch.Tensor,
+    kernels: torch.Tensor,
     shift: torch.Tensor,
     grain: torch.Tensor,
     qualities: torch.Tensor,
@@ -135,7 +144,7 @@ def change(
 ) -> None:
     """Films [N, 1, S, S] moved, exposed, with noise and JPEG's marks: 0..1."""
     moved = move(films.float(), rows, columns)
-    exposed = expose(moved, around, own, shift).addcmul_(noise, grain)
+    exposed = expose(moved, kernels, shift).addcmul_(noise, grain)
     torch.clamp(exposed, 0, 1, out=out)
     _compress(out, qualities, steps)
 
@@ -156,18 +165,10 @@ def _move_maps(
     out.copy_(move(cover, rows, columns))
 
 
-def expose(
-    films: torch.Tensor, around: torch.Tensor, own: torch.Tensor, shift: torch.Tensor
-) -> torch.Tensor:
-    """Towards the 3x3 mean (blur) or away from it (sharpness), then contrast and brightness.
-
-    Contrast turns about the middle grey: (x - 0.5) * contrast + 0.5 + brightness. around: factors
-    of the sum of the 3x3 pixels. own: of the pixel itself. shift: what is added.
-    """
-    wide = F.pad(films, (1, 1, 1, 1), mode="replicate")
-    in_rows = (wide[..., :-2] + wide[..., 1:-1]).add_(wide[..., 2:])
-    sums = (in_rows[..., :-2, :] + in_rows[..., 1:-1, :]).add_(in_rows[..., 2:, :])
-    return sums.mul_(around).addcmul_(films, own).add_(shift)
+def expose(films: torch.Tensor, kernels: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+    """Each film [N, 1, S, S] through a 3x3 kernel of its own [N, 1, 3, 3], plus its shift [N]."""
+    as_channels = F.pad(films.transpose(0, 1), (1, 1, 1, 1), mode="replicate")
+    return F.conv2d(as_channels, kernels, shift, groups=len(films)).transpose(0, 1)
 
 
 def _apart(n: int, side: int) -> int:
@@ -218,7 +219,7 @@ def compress(films: torch.Tensor, qualities: torch.Tensor) -> torch.Tensor:
     def write(films: torch.Tensor, *at: torch.Tensor, out: torch.Tensor) -> None:
         _compress(out.copy_(films), *at)
 
-    return by_film(write, films, qualities, _steps(qualities))
+    return in_parts(write, films, qualities, _steps(qualities))
 
 
 def _steps(qualities: torch.Tensor) -> torch.Tensor:
@@ -231,11 +232,12 @@ def _steps(qualities: torch.Tensor) -> torch.Tensor:
 
 def _compress(films: torch.Tensor, qualities: torch.Tensor, steps: torch.Tensor) -> None:
     """In place."""
-    lossy = qualities < 100
+    lossy = (qualities < 100).nonzero()[:, 0]
     side = films.shape[-1] // _BLOCK * _BLOCK
-    if side and lossy.any():
+    if side and len(lossy):
         whole = films[..., :side, :side]
-        torch.where(_by_pixel(lossy), _rounded(whole, steps), whole, out=whole)
+        rounded = _rounded(whole.index_select(0, lossy), steps.index_select(0, lossy))
+        whole.index_copy_(0, lossy, rounded)
 
 
 def _rounded(films: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
@@ -289,60 +291,58 @@ class MixFilms(RandTransform):
         self.do = split_idx == self.split_idx and bool(torch.rand(()) < self.p)
         if self.do:
             n, device = len(b[0]), b[0].device
-            self.other = torch.randperm(n).to(device)
+            self.other = torch.randperm(n).tolist()
             share = self.share.sample((n,)).to(device)
             self.shares = torch.maximum(share, 1 - share)
 
     def encodes(self, films: TensorFilm):
-        pixels = films.as_subclass(torch.Tensor)
-        others = [pixels[i] for i in self.other.tolist()]
-        return TensorFilm(by_film(_mixed, pixels, others, _by_pixel(self.shares)))
+        return TensorFilm(self._mixed(films))
 
     def encodes(self, targets: TensorMultiCategory):  # type: ignore[no-redef]  # noqa: F811
-        return self._mix(targets)
+        return torch.lerp(targets[self.other], targets, self.shares[:, None])
 
     def encodes(self, maps: TensorBoxMap):  # type: ignore[no-redef]  # noqa: F811
-        return self._mix(maps)
+        return TensorBoxMap(self._mixed(maps))
 
-    def _mix(self, part: torch.Tensor) -> torch.Tensor:
-        shares = self.shares.reshape(-1, *[1] * (part.ndim - 1))
-        return torch.lerp(part[self.other], part, shares)
+    def _mixed(self, part: torch.Tensor) -> torch.Tensor:
+        plain = part.as_subclass(torch.Tensor)
+        return in_parts(_mix, plain, [plain[i] for i in self.other], self.shares)
 
 
-def _mixed(
+def _mix(
     films: torch.Tensor, others: list[torch.Tensor], shares: torch.Tensor, out: torch.Tensor
 ) -> None:
-    other = others[0] if len(others) == 1 else torch.stack(others)
-    torch.lerp(other, films, shares, out=out)
+    for film, other, share, mixed in zip(films, others, shares, out, strict=True):
+        torch.lerp(other, film, share, out=mixed)
 
 
-def by_film(
+def in_parts(
     write: Callable[..., None], films: torch.Tensor, *drawn: torch.Tensor | list[torch.Tensor]
 ) -> torch.Tensor:
     """What write(films, *drawn, out) writes, float32. Each of drawn has a part for each film.
 
-    On a GPU it is called once. On a CPU film by film, in as many threads as torch has, each
-    computing alone: torch's own threads wait for each other after every step, for milliseconds
-    where another process holds a core.
+    On a GPU it is called once. On a CPU the films are shared out among as many threads as torch
+    has, each computing alone: torch's own wait for each other after every operation, for
+    milliseconds where another process holds a core. Smaller parts would stay in a core's cache, but
+    then the threads hand Python to each other so often that it takes longer.
     """
     changed = torch.empty(films.shape, device=films.device)
     if films.device.type != "cpu":
         write(films, *drawn, out=changed)
         return changed
-    places = iter(range(len(films)))  # a thread that is done takes the next
+    threads, count = _threads()
+    each = -(-len(films) // count)
 
-    def work(_: int) -> None:
-        for i in places:
-            parts = (part[i : i + 1] for part in drawn)
-            write(films[i : i + 1], *parts, out=changed[i : i + 1])
+    def work(start: int) -> None:
+        share = slice(start, start + each)
+        write(films[share], *(part[share] for part in drawn), out=changed[share])
 
-    workers, count = _workers()
-    list(workers.map(work, range(count)))
+    list(threads.map(work, range(0, len(films), each)))
     return changed
 
 
 @cache
-def _workers() -> tuple[ThreadPoolExecutor, int]:
+def _threads() -> tuple[ThreadPoolExecutor, int]:
     count = torch.get_num_threads()
     # The setting is a thread's own.
     return ThreadPoolExecutor(count, "augment", torch.set_num_threads, (1,)), count

@@ -23,7 +23,7 @@ from fastai.vision.augment import RandTransform, aug_transforms
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from cxr import model_folder
-from cxr.training import distributed
+from cxr.training import compiled, distributed
 from cxr.training.ahead import MakeAhead
 from cxr.training.augment import AugmentFilms, MixFilms, TensorBoxMap, TensorFilm, ToFloat
 from cxr.training.boxes import GRID
@@ -271,13 +271,14 @@ def find_rate(learn: Learner, iterations: int) -> tuple[float, pd.DataFrame]:
 
 
 def fit(
-    learn: Learner, epochs: int, freeze_epochs: int, kept: Path, progress: Progress
+    learn: Learner, size: int, epochs: int, freeze_epochs: int, kept: Path, progress: Progress
 ) -> pd.DataFrame:
     """Frozen epochs (the head alone), then the body too; returns and writes the history.
 
     On a CPU the early half of the body stays frozen: that doubles the speed, and its edges and
-    textures change least. kept: where a checkpoint is written after each epoch. progress: how far
-    an earlier training has come; the learning rate at least is in it.
+    textures change least. In a long training it is compiled. size: of the films, in pixels. kept:
+    where a checkpoint is written after each epoch. progress: how far an earlier training has come;
+    the learning rate at least is in it.
     """
     rate = progress.rate
     if freeze_epochs and progress.phase != UNFROZEN:
@@ -289,7 +290,9 @@ def fit(
         else:
             learn.unfreeze()
         rates = slice(rate * BODY_RATE, rate)
-        progress = _fit_phase(learn, UNFROZEN, epochs, rates, kept, progress)
+        films = epochs * learn.dls.train.n
+        callbacks = compiled.callbacks(films, size, learn.dls.device)
+        progress = _fit_phase(learn, UNFROZEN, epochs, rates, kept, progress, callbacks)
     history = pd.DataFrame(progress.history)
     history["epoch"] = np.arange(1, len(history) + 1)
     history.to_csv(learn.path / model_folder.HISTORY, index=False)
@@ -313,11 +316,12 @@ def _fit_phase(
     rate: float | slice,
     kept: Path,
     progress: Progress,
+    callbacks: Sequence[Callback] = (),
 ) -> Progress:
     average = WeightAverage()
     checkpoint = Checkpoint(kept, progress, phase, average)
     learn.first_epoch = progress.epochs if progress.phase == phase else 0
-    learn.fit_one_cycle(epochs, rate, cbs=[average, checkpoint])
+    learn.fit_one_cycle(epochs, rate, cbs=[average, checkpoint, *callbacks])
     return checkpoint.progress
 
 

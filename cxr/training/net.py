@@ -90,9 +90,13 @@ class EvidenceNet(nn.Module):
         """Logits [N, 15] of films [N, 1, S, S]."""
         return self.outputs(films).logits
 
+    def halves(self) -> tuple[list[nn.Module], list[nn.Module]]:
+        """The stages of the body to stride 8, and those behind them."""
+        return _halves(self.body)
+
     def parameter_groups(self) -> list[list[nn.Parameter]]:
         """Early body (to stride 8), late body, head: to freeze, and to give falling rates."""
-        early, late = _halves(self.body)
+        early, late = self.halves()
         groups = [[p for stage in half for p in stage.parameters()] for half in (early, late)]
         body = {id(p) for group in groups for p in group}
         return [*groups, [p for p in self.parameters() if id(p) not in body]]

@@ -327,6 +327,7 @@ def _fit(
         with distributed.shared(learn):
             history = learner.fit(
                 learn,
+                settings.image_size,
                 settings.epochs,
                 settings.freeze_epochs,
                 settings.output / checkpoint.FILE,
