@@ -25,7 +25,12 @@ def running(*command: str, python: Path = SERVING) -> Iterator[tuple[str, subpro
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "GRADIO_ANALYTICS_ENABLED": "False", "PYTHONWARNINGS": "ignore"},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),  # for scripts that lie elsewhere and load an export of ours
+            "PYTHONWARNINGS": "ignore",
+            "GRADIO_ANALYTICS_ENABLED": "False",
+        },
     )
     try:
         line = next(line for line in process.stdout or () if "http://" in line)
