@@ -63,7 +63,7 @@ def note(module, name: str, noted) -> None:
 
 def main() -> int:
     folder, *options = sys.argv[1:]
-    note(learner, "_batch", lambda films, rows: passes[-1].extend(films.names[i] for i in rows))
+    note(learner, "_batch", lambda films, rows, _: passes[-1].extend(films.names[i] for i in rows))
     note(learner, "fit", lambda learn, *_: learn.add_cb(Note()))
     only_main = ((pixels, "_decode"), (splits, "write"), (figures, "history"), (run, "_choose"))
     for module, name in only_main:
