@@ -83,14 +83,6 @@ def torchxrayvision(data: Path, model: Path) -> list[Figure]:
     return [_times_faster(what, data, model, predict)]
 
 
-def export_fastai(model: Path, folder: Path) -> Path:
-    """Writes the folder's network as a fastai export; returns its path."""
-    from cxr.training import export, net
-
-    export.write_fastai(net.load(model), model_folder.load(model).image_size, folder)
-    return folder / model_folder.FASTAI
-
-
 def _times_faster(what: str, data: Path, model: Path, peer: Callable[[bytes], Any]) -> Figure:
     predictor, films = Predictor(model), sorted((data / "images").iterdir())[:24]
     value = ratio(

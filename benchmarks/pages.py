@@ -38,9 +38,3 @@ def running(*command: str, python: Path = SERVING) -> Iterator[tuple[str, subpro
     finally:
         process.terminate()
         process.wait()
-
-
-def resident(process: subprocess.Popen) -> float:
-    """The memory that a process holds, in MB."""
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    return int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) / 1024

@@ -1,12 +1,6 @@
-"""Where the milliseconds of one training step go.
+"""Where the milliseconds of one training step go."""
 
-python -m benchmarks.profile_step [--films FOLDER] [--model FOLDER]
-"""
-
-import argparse
-import os
 import statistics
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -15,10 +9,9 @@ from pathlib import Path
 import torch
 from fastai.callback.core import Callback
 
-from benchmarks import layout, learning
+from benchmarks import learning, timing
 from cxr.training import augment, learner
 
-ROOT = Path(__file__).parents[1]
 STEPS = 6
 
 
@@ -73,13 +66,7 @@ def _add_noise(films, noise, grain, out) -> None:
 
 def _median(work: Callable[[], object]) -> float:
     work()
-    return 1000 * statistics.median(_seconds(work) for _ in range(STEPS))
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
+    return 1000 * statistics.median(timing.once(work) for _ in range(STEPS))
 
 
 class _Clock(Callback):
@@ -131,22 +118,3 @@ class _Between(Callback):
 
     def after_step(self):
         self.clock.note("optimiser")
-
-
-def main() -> None:
-    """Prints the profile."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--films", type=Path, default=ROOT.parent / "shared" / "nih_1024")
-    parser.add_argument("--model", type=Path, default=ROOT / "models" / "starter")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        os.environ["CXR_CACHE"] = f"{scratch}/cache"
-        data = layout.lay_out(options.films, Path(scratch) / "data")
-        for part, milliseconds in profile(data, options.model).items():
-            print(f"{part:<32} {milliseconds:>8.1f} ms")
-
-
-if __name__ == "__main__":
-    main()

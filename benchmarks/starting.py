@@ -4,17 +4,17 @@ import time
 import warnings
 from pathlib import Path
 
-from benchmarks import over_http, pages
+from benchmarks import child, over_http, pages
 from benchmarks.figure import Figure
-from benchmarks.one_film import export_fastai
 from benchmarks.timing import ratio
+from cxr import model_folder
 
 
 def first_answer(data: Path, model: Path) -> list[Figure]:
     """From the command to the first answer, against a page that serves fastai's export."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        export = export_fastai(model, data.parent)
+        export = _export_fastai(model, data.parent)
     peer = data.parent / "fastai_page.py"
     peer.write_text(_FASTAI_PAGE)
     film = sorted((data / "images").iterdir())[0]
@@ -59,7 +59,7 @@ def memory(data: Path, model: Path) -> list[Figure]:
         client = Client(address, verbose=False)
         for _ in range(20):
             client.predict(film, "Mass", api_name="/explain")
-        resident = pages.resident(process)
+        resident = child.resident(process.pid)
     return [Figure("MB resident in the app after 192 films of 16 clients", resident, 450, "lower")]
 
 
@@ -68,6 +68,14 @@ def installed(data: Path, model: Path) -> list[Figure]:
     environment = pages.SERVING.parents[1]
     size = sum(path.lstat().st_blocks * 512 for path in environment.rglob("*"))
     return [Figure("MB on disk of the serving half, installed", size / 2**20, 700, "lower")]
+
+
+def _export_fastai(model: Path, folder: Path) -> Path:
+    """Writes the folder's network as a fastai export; returns its path."""
+    from cxr.training import export, net
+
+    export.write_fastai(net.load(model), model_folder.load(model).image_size, folder)
+    return folder / model_folder.FASTAI
 
 
 def _until_answered(film: Path, *command: str, python: Path = pages.SERVING) -> float:
@@ -91,7 +99,6 @@ page.launch(server_port=int(sys.argv[-1]))
 # As fastai's own guide to Gradio has it, but for the endpoint's name.
 _FASTAI_PAGE = """
 import sys
-from pathlib import Path
 
 import gradio
 from fastai.learner import load_learner
@@ -100,7 +107,7 @@ learn = load_learner(sys.argv[1])
 
 
 def analyze(film, prevalence):
-    _, flagged, probabilities = learn.predict(Path(film))
+    _, flagged, probabilities = learn.predict(str(film))
     return dict(zip(learn.dls.vocab, map(float, probabilities)))
 
 

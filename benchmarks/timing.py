@@ -16,6 +16,13 @@ def seconds(work: Callable[[Any], Any], items: Iterable[Any]) -> float:
     return time.perf_counter() - begun
 
 
+def once(work: Callable[[], Any]) -> float:
+    """Seconds that the work takes."""
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
 def ratio(ours: Callable[[], float], theirs: Callable[[], float], rounds: int = ROUNDS) -> float:
     """Median of ours / theirs over rounds in which each is measured once, after one unmeasured.
 

@@ -173,6 +173,7 @@ def test_training_in_readme_runs(tmp_path):
     words = [sys.executable, *shlex.split(command)[1:]]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    assert "UserWarning" not in done.stderr
     (folder,) = (tmp_path / "runs").iterdir()
     assert (folder / "figures" / "learning_rate.png").is_file()
 

@@ -96,9 +96,10 @@ def test_forms_of_the_network_agree(run, monkeypatch):
     assert np.abs(fastai.numpy() - onnx).max() < 1e-4
 
 
-def test_fastai_export_predicts_a_film_file(run, monkeypatch):
-    """`learn.predict(path)` of the exported learner answers with 15 probabilities."""
-    film = run.data / "images" / run.films_of(splits.TEST)[0]
+@pytest.mark.parametrize("kind", [str, Path])
+def test_fastai_export_predicts_a_film_file(kind, run, monkeypatch):
+    """`learn.predict("film.png")`, as the card has it, answers with 15 probabilities."""
+    film = kind(run.data / "images" / run.films_of(splits.TEST)[0])
     probabilities = load_fastai(run.folder, monkeypatch).predict(film)[2]
     assert probabilities.shape == (len(LABELS),)
     assert ((probabilities > 0) & (probabilities < 1)).all()

@@ -111,7 +111,9 @@ def _against(ours: Step, way: str, make: Callable[[], Step], films: int = FILMS)
     except Exception as error:  # torch.compile without a C++ compiler, whatever it raises
         return {"way": way, "ratio": None, "why": str(error).strip().splitlines()[0]}
     first = time.perf_counter() - begun
-    ratio = timing.ratio(lambda: _seconds(other) / films, lambda: _seconds(ours) / FILMS, ROUNDS)
+    ratio = timing.ratio(
+        lambda: timing.once(other) / films, lambda: timing.once(ours) / FILMS, ROUNDS
+    )
     return _row(way, ratio) | {"seconds before the first step is done": round(first, 1)}
 
 
@@ -132,17 +134,11 @@ def _alone(memory: str) -> float:
     if memory == "kept":
         machine.keep_freed_memory()
     run = step()
-    return statistics.median(_seconds(run) for _ in range(ROUNDS))
+    return statistics.median(timing.once(run) for _ in range(ROUNDS))
 
 
 def _row(way: str, ratio: float) -> dict[str, Any]:
     return {"way": way, "ratio": round(ratio, 3), "worth taking": ratio < WORTH}
-
-
-def _seconds(run: Step) -> float:
-    begun = time.perf_counter()
-    run()
-    return time.perf_counter() - begun
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from cxr_labels import LABELS
 _OUTPUTS = ("logits", "evidence", "embedding")
 
 # One pool of memory for all sessions, which grows by what is asked for and not by doubling: a
-# quarter less for two films at once.
+# fifth less for two films at once.
 onnxruntime.create_and_register_allocator(
     onnxruntime.OrtMemoryInfo(
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT

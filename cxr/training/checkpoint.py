@@ -89,24 +89,24 @@ class Checkpoint(Callback):
 
     def __init__(self, path: Path, progress: Progress, phase: str, average: Callback):
         self.path, self.phase, self.average = path, phase, average
-        self.progress = progress
+        self.reached = progress
 
     def before_fit(self):
-        if self.progress.phase == self.phase and self.progress.state:
-            self._take_up(self.progress.state)
+        if self.reached.phase == self.phase and self.reached.state:
+            self._take_up(self.reached.state)
 
     def after_epoch(self):
         row = _plain(dict(zip(self.recorder.metric_names, self.recorder.log, strict=True)))
-        self.progress = Progress(
-            self.progress.begun,
-            self.progress.rate,
+        self.reached = Progress(
+            self.reached.begun,
+            self.reached.rate,
             self.phase,
             self.epoch + 1,
-            [*self.progress.history, row | {"phase": self.phase}],
+            [*self.reached.history, row | {"phase": self.phase}],
             self._state(),
         )
         if distributed.is_main():
-            write(self.path, self.progress)
+            write(self.path, self.reached)
 
     def _state(self) -> dict[str, Any]:
         optimiser = self.opt.state_dict()

@@ -11,6 +11,7 @@ import onnx
 import onnxruntime
 import torch
 from fastai.data.block import DataBlock, MultiCategoryBlock, TransformBlock
+from fastai.data.core import Transform
 from fastai.data.transforms import IndexSplitter
 from fastai.learner import Learner
 from fastai.losses import BCEWithLogitsLossFlat
@@ -40,13 +41,16 @@ class _AllOutputs(torch.nn.Module):
         return tuple(self.net.outputs(image))
 
 
-class ReadFilm:
+class ReadFilm(Transform):
     """Film file -> TensorFilm float32 [1, S, S], 0..1, read by the functions that serve."""
 
+    input_types = (str, Path)  # what `learn.predict` takes
+
     def __init__(self, size: int):
+        super().__init__()
         self.size = size
 
-    def __call__(self, path: str | Path) -> TensorFilm:
+    def encodes(self, path: str | Path) -> TensorFilm:
         pixels = radiograph.squeeze(radiograph.read(path), self.size)
         return TensorFilm(torch.from_numpy(pixels)[None])
 
@@ -112,7 +116,7 @@ def _check_parity(net: EvidenceNet, path: Path, films: np.ndarray) -> None:
 
 
 def write_fastai(net: EvidenceNet, size: int, folder: Path) -> None:
-    """Writes model.pkl, a learner whose pipeline takes a film: `learn.predict(Path("film.png"))`,
+    """Writes model.pkl, a learner whose pipeline takes a film file: `learn.predict("film.png")`,
     and pyproject.toml into the folder.
 
     It carries neither the pixel cache nor a path of the machine that trained it.

@@ -322,7 +322,7 @@ def _fit_phase(
     checkpoint = Checkpoint(kept, progress, phase, average)
     learn.first_epoch = progress.epochs if progress.phase == phase else 0
     learn.fit_one_cycle(epochs, rate, cbs=[average, checkpoint, *callbacks])
-    return checkpoint.progress
+    return checkpoint.reached
 
 
 def _for_gpu() -> list[Callback]:
