@@ -34,10 +34,9 @@ def steps(model: Path, size: int, threads: int | None = None) -> Callable[[bytes
 
 
 def _grey(film: bytes) -> Image.Image:
-    pixels = grey_png.decode(film)
-    if pixels is None:
-        return Image.open(io.BytesIO(film)).convert("L")
-    return Image.fromarray(pixels)
+    if decoded := grey_png.decode(film):
+        return Image.fromarray(decoded.grey)
+    return Image.open(io.BytesIO(film)).convert("L")
 
 
 def rate(films: list[bytes], model: Path) -> float:

@@ -104,10 +104,9 @@ def read(source: str | Path | bytes | BinaryIO) -> Radiograph:
     data = _read_bytes(source)
     if dicom.looks_like(data):
         return dicom.read(data)
-    grey = grey_png.decode(data)
-    if grey is not None:
-        check_size(grey.shape[1], grey.shape[0])
-        return Radiograph(grey, _facts("PNG", "L", grey, 8, 8))
+    if decoded := grey_png.decode(data):
+        check_size(decoded.grey.shape[1], decoded.grey.shape[0])
+        return Radiograph(decoded.grey, _facts("PNG", decoded.mode, decoded.grey, 8, 8))
     image = _open(data)
     try:
         check_size(*image.size)

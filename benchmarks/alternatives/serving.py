@@ -52,7 +52,7 @@ def main() -> None:
     grey = [
         file
         for path in sorted((options.films / "images").glob("*.png"))
-        if grey_png.decode(file := path.read_bytes()) is not None
+        if (decoded := grey_png.decode(file := path.read_bytes())) and decoded.mode == "L"
     ]
     size = model_folder.load(MODEL).image_size
     pixels = [radiograph.squeeze(radiograph.read(film), size)[None, None] for film in grey]
