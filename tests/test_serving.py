@@ -59,6 +59,26 @@ print("answered")
     assert done.stdout.strip() == "answered", done.stderr
 
 
+def test_nothing_computes_once_a_film_is_answered():
+    """Threads that stay awake for more work would take the cores from the next film's network."""
+    film = "examples/chest_rg1.png"
+    script = f"""
+import time
+from cxr.serving import analysis
+from cxr.serving.predictor import Predictor
+predictor = Predictor("models/starter")
+for _ in range(3):
+    analysis.analyze(predictor, {film!r})
+before = time.process_time()
+time.sleep(0.05)
+print(time.process_time() - before)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert float(done.stdout) < 0.01, done.stderr
+
+
 def test_batch_answers_as_single_films(predictor):
     """A film's probabilities do not depend on the films beside it."""
     films = [radiograph.read(path) for path in sorted((ROOT / "examples").glob("*.png"))]

@@ -82,7 +82,9 @@ class Distance:
     def logarithm(self, vectors: np.ndarray) -> np.ndarray:
         """Vectors [N, D] -> logarithms of their distances [N]."""
         away = np.asarray(vectors, np.float32) - self.mean
-        along = away @ self.axes
+        # Not by @, for BLAS's threads stay awake for long after it, on the cores that the network
+        # of the next film runs on: it took half as long again.
+        along = np.einsum("nd,dk->nk", away, self.axes)
         others = np.maximum((away**2).sum(-1) - (along**2).sum(-1), 0)
         squared = (along**2 / self.spread).sum(-1) + others / self.rest
         return np.log(np.maximum(squared, 1e-12)) / 2
