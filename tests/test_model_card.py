@@ -322,15 +322,24 @@ def test_reliability_is_shown_where_scores_are_calibrated():
 
 
 def test_every_run_behind_the_weights_is_named():
-    """A model that goes on from others says how those were trained, back to ImageNet's weights."""
-    one, two = ({"epochs": 8, "image_size": 320, "seed": seed, "start": []} for seed in (11, 12))
+    """A model that goes on from others lists their runs once each, from ImageNet's weights on."""
+    base = {"epochs": 8, "freeze_epochs": 1, "start": []}
+    one, two = (
+        {"epochs": 4, "freeze_epochs": 0, "image_size": 320, "seed": seed, "start": [base]}
+        for seed in (11, 12)
+    )
     training = config().training | {"start": [one, two], "epochs": 6, "freeze_epochs": 0}
     text = section(model_card.render(config(training=training), FULL), "Training and split")
-    assert "6 epochs of head and body" in text
-    assert "the mean of 2 networks" in text
-    assert "seed 11" in text
-    assert "seed 12" in text
-    assert text.count("ImageNet's weights") == 2
+    listed = [line for line in text.splitlines() if line[:1].isdigit()]
+    assert [line.split(" (")[0] for line in listed] == [
+        "1. 1 epoch of the head alone and 8 epochs of head and body from ImageNet's weights",
+        "2. 4 epochs of head and body",
+        "3. 4 epochs of head and body",
+        "4. 6 epochs of head and body",
+    ]
+    assert "seed 11) from step 1" in listed[1]
+    assert "seed 12) from step 1" in listed[2]
+    assert listed[3].endswith("from the mean of the weights of steps 2 and 3")
 
 
 @pytest.mark.parametrize(

@@ -147,8 +147,12 @@ def _enriched(config: Config) -> str:
 
 def _schedule(config: Config) -> str:
     training = config.training
+    *before, last = _steps(training)
+    way = [f"Its weights are those of {last}."]
+    if before:
+        numbered = "\n".join(f"{k}. {step}" for k, step in enumerate([*before, last], 1))
+        way = ["Its weights came about in steps, and are those of the last:", numbered]
     how = (
-        f"Its weights are those of {_weights(training)}. "
         "Each logit is pooled from that label's evidence "
         f"map and from nothing else ({config.pooling}). {training.get('boxes', '')}"
     )
@@ -162,32 +166,45 @@ def _schedule(config: Config) -> str:
         ("commit of the code", training.get("commit")),
     ]
     said = "; ".join(f"{name} `{value}`" for name, value in facts if value is not None)
-    return paragraphs([how.strip(), said[:1].upper() + said[1:] + "." if said else ""])
+    return paragraphs([*way, how.strip(), said[:1].upper() + said[1:] + "." if said else ""])
 
 
-def _weights(training: dict[str, Any]) -> str:
-    """How a network's weights came about, back to ImageNet's."""
-    frozen, epochs = training.get("freeze_epochs"), training.get("epochs")
+def _steps(training: dict[str, Any]) -> list[str]:
+    """The runs by which a network's weights came about, from ImageNet's on; itself the last."""
+    steps: list[str] = []
+
+    def number(run: dict[str, Any]) -> int:
+        """Of the run's step, after those of the runs that it went on from."""
+        step = _step(run, [number(one) for one in _before(run)])
+        if step not in steps:
+            steps.append(step)
+        return steps.index(step) + 1
+
+    number(training)
+    return steps
+
+
+def _step(run: dict[str, Any], before: list[int]) -> str:
+    """What a run did. before: the steps that it went on from."""
+    frozen, epochs = run.get("freeze_epochs"), run.get("epochs")
     if frozen is None and epochs is None:
         return "a run whose schedule was not recorded"
-    own = f"{_epochs(frozen)} of the head alone and {_epochs(epochs)} of head and body"
-    if frozen == 0:
-        own = f"{_epochs(epochs)} of head and body"
+    origin = f"step {before[0]}" if before else "ImageNet's weights"
+    if len(set(before)) > 1:
+        origin = f"the mean of the weights of steps {' and '.join(map(str, dict.fromkeys(before)))}"
+    elif len(before) > 1:
+        origin = f"the mean of the weights of {len(before)} networks of step {before[0]}"
+    if before and not (frozen or epochs):
+        return origin
+    own = f"{_epochs(frozen)} of the head alone and " if frozen or frozen is None else ""
     facts = [
-        f"{training['image_size']} px" if training.get("image_size") else "",
-        f"seed {training['seed']}" if training.get("seed") is not None else "",
-        f"rate {training['learning_rate']}" if training.get("learning_rate") else "",
+        f"{run['image_size']} px" if run.get("image_size") else "",
+        f"seed {run['seed']}" if run.get("seed") is not None else "",
+        f"rate {run['learning_rate']}" if run.get("learning_rate") else "",
+        "half of the films mirrored" if run.get("mirror") else "",
     ]
     named = ", ".join(fact for fact in facts if fact)
-    own += f" ({named})" if named else ""
-    before = _before(training)
-    if not before:
-        return f"{own} from ImageNet's weights"
-    origins = "; and ".join(dict.fromkeys(_weights(one) for one in before))
-    if len(before) == 1:
-        return f"{own}, on from a network of {origins}"
-    mean = f"the mean of {len(before)} networks, each of its own run: {origins}"
-    return f"{own}, on from {mean}" if frozen or epochs else mean
+    return f"{own}{_epochs(epochs)} of head and body{f' ({named})' if named else ''} from {origin}"
 
 
 def _before(training: dict[str, Any]) -> list[dict[str, Any]]:
