@@ -26,7 +26,7 @@ from pathlib import Path
 
 from cxr import publish
 from cxr.hub import HubError, HubName
-from cxr.training.settings import DEFAULT, RECIPES, Settings
+from cxr.training.settings import ARTICLE, DEFAULT, RECIPES, Settings
 from cxr.training.splits import KINDS
 
 PUSH_FAILED = 3  # the exit status
@@ -140,6 +140,12 @@ def _parser() -> argparse.ArgumentParser:
         "with 0 epochs of both kinds the average itself is measured",
     )
     add(
+        "--mirror",
+        action="store_true",
+        help="turn half of the training films left to right: the maps point better, but the "
+        "network cannot tell left from right",
+    )
+    add(
         "--seed",
         type=_whole(0, 2**32 - 1),
         metavar="N",
@@ -177,6 +183,8 @@ def _settings(arguments: list[str] | None) -> Settings:
         parser.error("--epochs and --freeze-epochs are both 0: nothing would be trained")
     if options.private and not options.push_to_hub:
         parser.error("--private is for --push-to-hub, which is not given")
+    if options.mirror and options.recipe == ARTICLE:
+        parser.error("--mirror is for the default recipe; the article's mirrors films anyway")
     if options.resume and not options.output:
         parser.error("--resume goes on with the run in --output, which is not given")
     options.output = options.output or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}"

@@ -181,12 +181,23 @@ def test_box_maps_move_with_their_films():
     assert (on_films - on_maps).norm(dim=-1).max() < 0.25 / GRID
 
 
-def test_films_are_never_mirrored():
-    """A film stays the right way round: the part on its left stays left."""
+@pytest.mark.parametrize(("share", "low", "high"), [(0.0, 0, 0), (0.5, 70, 130)])
+def test_films_are_mirrored_only_where_asked_for(share, low, high):
+    """Else a film stays the right way round: the part on its left stays left."""
     films = torch.zeros(200, 1, 32, 32)
     films[..., :16] = 1
-    turned = AugmentFilms()((TensorFilm(films),), split_idx=TRAINING)[0]
-    assert (turned[..., 8:24, :16].mean((1, 2, 3)) > turned[..., 8:24, 16:].mean((1, 2, 3))).all()
+    turned = AugmentFilms(mirror=share)((TensorFilm(films),), split_idx=TRAINING)[0]
+    left, right = turned[..., 8:24, :16].mean((1, 2, 3)), turned[..., 8:24, 16:].mean((1, 2, 3))
+    assert low <= (left < right).sum() <= high
+
+
+def test_box_maps_are_mirrored_with_their_films():
+    """Where nothing else is done, both are what they were, from right to left."""
+    films, targets, maps = _batch(8)
+    mirrored = AugmentFilms(0, 0, 0, 0, 0, 0, 0, quality=100, mirror=1.0)
+    moved, _, moved_maps = mirrored((films, targets, maps), split_idx=TRAINING)
+    for found, before in ((moved, films), (moved_maps, maps)):
+        assert torch.allclose(found, before.flip(-1), atol=1e-4)
 
 
 @pytest.mark.parametrize("transform", [AugmentFilms(), MixFilms(p=1.0)])

@@ -287,6 +287,7 @@ def test_start_that_saw_the_held_out_is_refused(run, tmp_path):
         (["--thresholds", "sensitivity=2"], "needs a share above 0 and up to 1"),
         (["--thresholds", "best"], "is none of youden, f1"),
         (["--recipe", "other"], "invalid choice"),
+        (["--mirror", "--recipe", "article"], "the article's mirrors films anyway"),
     ],
 )
 def test_wrong_usage_is_one_sentence(capsys, options, words):

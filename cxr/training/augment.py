@@ -1,7 +1,8 @@
 """Augmentation of a whole batch, on the device that the batch lies on.
 
 Rotation, scale, shift and shear by one grid_sample, then sharpness and noise, contrast and
-brightness, and the marks that JPEG leaves. No flips: on a chest film left and right differ.
+brightness, and the marks that JPEG leaves. Flips only where asked for: on a chest film left and
+right differ.
 
 All is drawn first, on the CPU, and then done: to all films at once on a GPU, in shares on a CPU,
 each by a thread. What is drawn does not depend on which thread does what.
@@ -33,8 +34,9 @@ class TensorBoxMap(TensorImageBW):
 class AugmentFilms(RandTransform):
     """Draws one random affine map and one change of grey and of grain for each film of a batch.
 
-    The box maps of the batch move with their films. degrees, scale, shift (share of the side),
-    shear, grey and sharpness are the largest changes either way; noise is the largest standard
+    The box maps of the batch move with their films. mirror is the share of the films that
+    are turned left to right. degrees, scale, shift (share of the side), shear, grey and
+    sharpness are the largest changes either way; noise is the largest standard
     deviation; quality is the lowest of JPEG (1 to 100), which half of the films go through. The
     last three stand for the web's copies of a film, at other sizes and compressions: without them
     a net leans on grain that another copy does not have.
@@ -55,10 +57,12 @@ class AugmentFilms(RandTransform):
         sharpness: float = 1.0,
         noise: float = 0.02,
         quality: float = 30.0,
+        mirror: float = 0.0,
     ):
         super().__init__(p=1.0)
         self.degrees, self.scale, self.shift, self.shear = degrees, scale, shift, shear
         self.grey, self.sharpness, self.noise, self.quality = grey, sharpness, noise, quality
+        self.mirror = mirror
 
     def before_call(self, b, split_idx: int) -> None:
         """Draws the state for the batch, once for films and box maps."""
@@ -79,6 +83,8 @@ class AugmentFilms(RandTransform):
             torch.stack([sin, cos, draw(2 * self.shift)], -1),
         ]
         self.theta = torch.stack(rows, 1)
+        if self.mirror:
+            self.theta[torch.rand(n) < self.mirror, :, 0] *= -1
         self.contrast, self.brightness = 1 + draw(self.grey), draw(self.grey / 2)
         self.blur, self.grain = draw(self.sharpness), draw(self.noise).abs()
         # As many are drawn above 100, which leaves a film as it is, as below.

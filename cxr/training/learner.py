@@ -31,7 +31,7 @@ from cxr.training.checkpoint import Checkpoint, Progress
 from cxr.training.evaluation.metrics import mean_auroc
 from cxr.training.films import Films
 from cxr.training.net import EvidenceNet
-from cxr.training.settings import ARTICLE
+from cxr.training.settings import ARTICLE, DEFAULT
 from cxr_labels import LABELS
 
 FROZEN, UNFROZEN = "frozen", "unfrozen"  # the phases of a training
@@ -39,7 +39,12 @@ BODY_RATE = 0.2  # the body learns at a fifth of the head's rate
 
 
 def make_dls(
-    films: Films, train: np.ndarray, valid: np.ndarray, batch_size: int, recipe: str = "default"
+    films: Films,
+    train: np.ndarray,
+    valid: np.ndarray,
+    batch_size: int,
+    recipe: str = DEFAULT,
+    mirror: bool = False,
 ) -> DataLoaders:
     """fastai loaders over the cached films. train, valid: indices of films.
 
@@ -57,14 +62,16 @@ def make_dls(
         dl_type=_cached_dl(films),
         n_inp=1,
         splitter=IndexSplitter(np.arange(len(train), len(rows))),
-        batch_tfms=[ToFloat(), *_augmentation(recipe)],
+        batch_tfms=[ToFloat(), *_augmentation(recipe, mirror)],
     )
     return block.dataloaders(rows, bs=batch_size, num_workers=0)
 
 
-def _augmentation(recipe: str) -> list[RandTransform]:
+def _augmentation(recipe: str, mirror: bool) -> list[RandTransform]:
     """This project's own, or fastai's defaults, flips and all, as the 2021 article used them."""
-    return aug_transforms() if recipe == ARTICLE else [AugmentFilms(), MixFilms()]
+    if recipe == ARTICLE:
+        return aug_transforms()
+    return [AugmentFilms(mirror=0.5 if mirror else 0.0), MixFilms()]
 
 
 def _batch(

@@ -147,6 +147,7 @@ def _schedule(settings: Settings) -> dict[str, Any]:
         "freeze_epochs": settings.freeze_epochs,
         "epochs": settings.epochs,
         "image_size": settings.image_size,
+        "mirror": settings.mirror,
         "start": before,
     }
     if not trains:  # what taught the maps is the runs' before, whatever boxes this one measures on
@@ -155,8 +156,18 @@ def _schedule(settings: Settings) -> dict[str, Any]:
 
 
 def _schedule_of(config: model_folder.Config) -> dict[str, Any]:
-    kept = ("recipe", "seed", "freeze_epochs", "epochs", "learning_rate", "device", "boxes")
-    known = {k: config.training[k] for k in (*kept, "start") if k in config.training}
+    kept = (
+        "recipe",
+        "seed",
+        "freeze_epochs",
+        "epochs",
+        "mirror",
+        "learning_rate",
+        "device",
+        "boxes",
+        "start",
+    )
+    known = {k: config.training[k] for k in kept if k in config.training}
     return {"image_size": config.image_size, "start": [], **known}
 
 
@@ -276,6 +287,7 @@ def _progress(settings: Settings, films: Films, split: np.ndarray) -> checkpoint
         "--freeze-epochs": settings.freeze_epochs,
         "--lr": settings.lr,
         "--recipe": settings.recipe,
+        "--mirror": settings.mirror,
         "--seed": settings.seed,
         "--start": [str(folder) for folder in settings.start],
         "split or set of films": _digest([films.names, split.tolist()]),
@@ -311,7 +323,9 @@ def _fit(
     if not settings.start:
         net.start_from(prevalence(films.targets[train]))
     machine.keep_freed_memory()
-    dls = learner.make_dls(films, train, valid, learner.batch_size(), settings.recipe)
+    dls = learner.make_dls(
+        films, train, valid, learner.batch_size(), settings.recipe, settings.mirror
+    )
     if distributed.is_main():
         figures.batch(dls, drawn / model_folder.BATCH)
     else:  # else all processes would draw the same augmentation

@@ -23,9 +23,10 @@ class Settings:
     image_size: pixels. lr: of the head; None means by the learning-rate finder. split: one of
     splits.KINDS, or the path of a splits.csv. recipe: one of RECIPES. thresholds: the rule that
     chooses them, as thresholds.parse_rule reads it. boxes: BBox_List_2017.csv. start: model folders
-    whose averaged weights the training starts from; none for ImageNet's. resume: go on with the
-    training that was cut off in output. push_to_hub: where the
-    finished folder is published; private: there as a new repository that only its owner can see.
+    whose averaged weights the training starts from; none for ImageNet's. mirror: whether half of
+    the films are turned left to right. resume: go on with the training that was cut off in output.
+    push_to_hub: where the finished folder is published; private: there as a new repository that
+    only its owner can see.
     """
 
     data: Path
@@ -40,6 +41,7 @@ class Settings:
     thresholds: str = RECIPES[DEFAULT]["thresholds"]
     boxes: Path | None = None
     start: tuple[Path, ...] = ()
+    mirror: bool = False
     seed: int = 42
     resume: bool = False
     push_to_hub: HubName | None = None
