@@ -25,16 +25,21 @@ test: .venv/installed .venv-dev/installed
 bench: .venv/installed .venv-dev/installed
 	$(DEV) -m benchmarks; missed=$$?; $(DEV) docs/build.py && exit $$missed
 
-# Two trainings from one start, the mean of their weights, one more on larger films, and again the
-# mean (docs/experiments.md says why). The split stays, so that its test patients stay unseen.
+# Two trainings from one start, the mean of their weights, one more on larger films, again the mean,
+# and from there two on films half of which are mirrored (docs/experiments.md says why). The split
+# stays, so that its test patients stay unseen.
 starter: .venv-dev/installed
-	rm -rf runs/base runs/one runs/two runs/mean runs/larger runs/starter
+	rm -rf $(addprefix runs/,base one two mean larger both mirrored half again starter)
 	$(TRAIN) --lr 1.5e-3 --output runs/base
 	$(TRAIN) $(GO_ON) 8 --lr 1.5e-3 --seed 1 --start runs/base --output runs/one
 	$(TRAIN) $(GO_ON) 8 --lr 1.5e-3 --seed 2 --start runs/base --output runs/two
 	$(TRAIN) $(GO_ON) 0 --start runs/one runs/two --output runs/mean
 	$(TRAIN) $(GO_ON) 6 --lr 1.2e-3 --seed 3 --image-size 384 --start runs/mean --output runs/larger
-	$(TRAIN) $(GO_ON) 0 --image-size 384 --start runs/mean runs/larger --output runs/starter
+	$(TRAIN) $(GO_ON) 0 --image-size 384 --start runs/mean runs/larger --output runs/both
+	$(TRAIN) $(GO_ON) 5 --lr 1e-3 --mirror --image-size 256 --start runs/both --output runs/mirrored
+	$(TRAIN) $(GO_ON) 0 --start runs/both runs/mirrored --output runs/half
+	$(TRAIN) $(GO_ON) 4 --lr 1e-3 --seed 5 --mirror --start runs/half --output runs/again
+	$(TRAIN) $(GO_ON) 0 --start runs/half runs/again --output runs/starter
 	$(DEV) -m cxr.training.starter runs/starter models/starter
 	$(DEV) -m benchmarks.odd_pictures models/starter --output models/starter/odd_pictures.json
 	$(DEV) docs/build.py
