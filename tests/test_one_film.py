@@ -228,8 +228,8 @@ def test_pasted_and_dropped_films_are_answered(page, predictor):
     assert listed(page) == rounded(scores(predictor, FILM, "nih"))
     page.wait_for_function("!document.querySelector('.cxr-busy')")
     paste(page, OTHER, "drop")
-    page.wait_for_selector("#answer", state="detached")  # as the first film goes
-    page.wait_for_selector("#label [data-finding]")
+    page.wait_for_function("document.querySelector('canvas')?.width === 768")  # the other's
+    page.wait_for_function("!document.querySelector('.cxr-busy')")
     assert listed(page) == rounded(scores(predictor, OTHER, "nih"))
 
 
@@ -635,7 +635,7 @@ def test_own_prevalence_and_nonsense(page, predictor):
 def test_film_is_answered_beside_nonsense_for_a_prevalence(predictor):
     """Whatever a client sends for it, a film is answered: at the default, with the sentence."""
     show = one_film._shower(predictor)
-    *_, stated, wrong = show(str(FILM), "about <b>half")
+    *_, stated, wrong = show(str(FILM), "about <b>half", {})
     assert stated == "nih"
     assert "&#x27;about &lt;b&gt;half&#x27; is not understood" in wrong
 

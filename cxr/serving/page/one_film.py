@@ -50,10 +50,11 @@ def add(predictor: Predictor, offered: list[ExampleFilm]) -> None:
         table = findings_list.table()
         take_away.add(predictor, film, prevalence, finding)
     scores = [label, table, meaning, prevalence, wrong]
+    newest = gr.State({})  # one a session, which its handlers share: the film asked for last
     # The newest choice counts, and one for the film before does not reach the next.
     restated = prevalence.input(
         _restater(predictor),
-        [film, prevalence],
+        [film, prevalence, newest],
         scores,
         trigger_mode="always_last",
         api_visibility="private",
@@ -64,7 +65,7 @@ def add(predictor: Predictor, offered: list[ExampleFilm]) -> None:
     film.change(None, js=notice.BEGIN, api_visibility="private")
     film.change(
         _shower(predictor),
-        [film, prevalence],
+        [film, prevalence, newest],
         [problem, empty, answer, picture, finding, *scores],
         cancels=[restated],
         trigger_mode="always_last",
@@ -77,7 +78,8 @@ def add(predictor: Predictor, offered: list[ExampleFilm]) -> None:
 def _shower(predictor: Predictor) -> Callable:
     """Film on the page -> everything that the page shows of it."""
 
-    def show(path: str | None, stated: str):
+    def show(path: str | None, stated: str, newest: dict[str, str | None]):
+        newest["film"] = path
         if path is None:
             return _nothing()
         prevalence, wrong = understand(stated, DEFAULT)
@@ -105,7 +107,7 @@ def _restater(predictor: Predictor) -> Callable:
     What is no prevalence leaves the scores at the one they are stated at.
     """
 
-    def restate(path: str | None, stated: str, event: gr.EventData):
+    def restate(path: str | None, stated: str, newest: dict[str, str | None], event: gr.EventData):
         if path is None:
             return [gr.skip()] * 5
         now, _ = understand(stated, DEFAULT)
@@ -113,6 +115,9 @@ def _restater(predictor: Predictor) -> Callable:
         if wrong:
             return *[gr.skip()] * 4, _wrong(wrong)
         analyzed = analysis.analyze(predictor, path, prevalence)
+        # Gradio does not cancel what it has only just sent: this film may be gone meanwhile.
+        if newest.get("film") != path:
+            return [gr.skip()] * 5
         return _scores(predictor, analyzed, prevalence, wrong)
 
     return restate
