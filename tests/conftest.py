@@ -25,7 +25,7 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 # Before any test imports Gradio, which would write a stub file beside each module with components.
-import cxr.serving.quick_start  # noqa: E402, F401
+import cxr.serving.lean_gradio  # noqa: E402, F401
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+from scipy import ndimage
 
 from cxr import model_folder, probability, radiograph
 from cxr.box_rule import BoxRule
@@ -263,6 +264,25 @@ def test_box_follows_a_winding_region():
     evidence[13:, 12:] = 4.0
     evidence[1, 2] = 5.0
     assert heatmap.boxes(evidence, 160, 160) == [[20, 10, 70, 110]]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_box_frames_the_region_that_scipy_finds(seed):
+    """On maps as torn as chance makes them, the region of the peak is the one SciPy labels."""
+    evidence = np.random.default_rng(seed).random((40, 30)).astype(np.float32)
+    height = (evidence - np.median(evidence)) / (evidence.max() - np.median(evidence))
+    labelled, _ = ndimage.label(height >= 0.1)
+    rows, columns = ndimage.find_objects(labelled)[labelled.flat[evidence.argmax()] - 1]
+    framed = [columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start]
+    assert heatmap.boxes(evidence, 30, 40, BoxRule(height=0.1)) == [framed]
+
+
+def test_a_hair_of_a_peak_is_answered():
+    """Maps alike but for rounding, plain and interpolated, frame something or nothing."""
+    evidence = np.full((20, 20), 0.3, np.float32)
+    evidence[3, 4] = np.nextafter(np.float32(0.3), np.float32(1))
+    for fine in (1, 4):
+        assert len(heatmap.boxes(evidence, 100, 100, BoxRule(fine=fine))) <= 1
 
 
 def test_pull_gives_the_typical_size_around_the_peak():

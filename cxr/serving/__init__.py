@@ -1,4 +1,4 @@
 """The serving half: any film and a model folder in, findings out. Never imports torch."""
 
 # Before anything here imports Gradio.
-import cxr.serving.quick_start  # noqa: F401
+import cxr.serving.lean_gradio  # noqa: F401

@@ -73,7 +73,7 @@ def _check_file(given: dict[str, Any]) -> dict[str, Any]:
     if "://" in path[:_SCHEME]:
         raise gr.Error(_ADDRESS, print_exception=False)
     # Of other places nobody is told what lies there; Gradio refuses them by itself.
-    if is_in_or_equal(path, get_upload_folder()) and not os.path.exists(path):
+    if not os.path.exists(path) and is_in_or_equal(path, get_upload_folder()):
         raise gr.Error(_GONE, print_exception=False)
     return given
 
