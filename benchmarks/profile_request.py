@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from benchmarks import over_http, pages
 from benchmarks.layout import films_of
 from cxr import radiograph
@@ -56,8 +54,6 @@ def _each(work: Callable[[Any], Any], items: Sequence[Any]) -> tuple[float, list
 
 
 def _over_http(files: list[bytes], model: Path) -> float:
-    with (
-        pages.running("app.py", "--model", str(model)) as (address, _),
-        httpx.Client(base_url=address, timeout=60) as client,
-    ):
-        return _each(lambda file: over_http.asked(client, file), files)[0]
+    with pages.running("app.py", "--model", str(model)) as (address, _):
+        connection = over_http.connected(address)
+        return _each(lambda file: over_http.asked(connection, file), files)[0]
