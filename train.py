@@ -143,7 +143,7 @@ def _parser() -> argparse.ArgumentParser:
         "--mirror",
         action="store_true",
         help="turn half of the training films left to right: the maps point better, but the "
-        "network cannot tell left from right",
+        "network learns less of what differs between left and right",
     )
     add(
         "--seed",
