@@ -65,8 +65,12 @@ def _add_noise(films, noise, grain, out) -> None:
 
 
 def _median(work: Callable[[], object]) -> float:
-    work()
-    return 1000 * statistics.median(timing.once(work) for _ in range(STEPS))
+    def done() -> None:
+        work()
+        learning.wait_for_gpu()
+
+    done()
+    return 1000 * statistics.median(timing.once(done) for _ in range(STEPS))
 
 
 class _Clock(Callback):
@@ -101,8 +105,7 @@ class _Clock(Callback):
     def note(self, part: str):
         if not self.training:
             return
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
+        learning.wait_for_gpu()
         now = time.perf_counter()
         self.spent[part].append(now - self.since)
         self.since = now

@@ -54,6 +54,17 @@ def test_training_is_the_same_training(films, tmp_path):
     assert [key for key in weights if not torch.equal(weights[key], weights_ahead[key])] == []
 
 
+def test_batch_that_was_begun_is_the_next(films):
+    """Begun twice, it is made once; the loop then gives it, and none is left out."""
+    loader = Ahead(_loaders(films).train)
+    batches = iter(loader)
+    next(batches)
+    begun = loader.begin()
+    assert loader.begin() is begun
+    assert next(batches)[0] is begun.result().batch[0]
+    assert len(list(batches)) == TRAIN // BATCH - 2
+
+
 def test_loop_that_is_left_early_leaves_no_thread(films):
     """What was begun is finished and dropped."""
     batches = iter(Ahead(_loaders(films).train))

@@ -24,6 +24,7 @@ from cxr.training.learner import box_loss
 from cxr_labels import LABELS
 
 QUALITIES = (30, 40, 50, 60, 75, 90)
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 TRAINING, VALIDATION = 0, 1  # as fastai numbers the sets
 
 
@@ -139,10 +140,12 @@ def test_films_of_a_batch_change_at_once_as_in_parts():
     films, _, _ = _batch(12)
     augment = AugmentFilms()
     in_parts = augment((films,), split_idx=TRAINING)[0]
-    at_once = torch.empty(films.shape)
-    plain = films.as_subclass(torch.Tensor)
+    plain = films.as_subclass(torch.Tensor).to(DEVICE)
+    at_once = torch.empty_like(plain)
     change(plain, *augment.drawn_for(plain), out=at_once)
-    assert (at_once - in_parts).abs().mean() < 1e-5
+    # Of numbers on the edge a GPU may round some the other way, in JPEG's steps.
+    near = 1e-5 if DEVICE == "cpu" else 1e-3
+    assert (at_once.cpu() - in_parts).abs().mean() < near
 
 
 def test_same_seed_gives_the_same_films_in_any_thread():

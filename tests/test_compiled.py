@@ -1,4 +1,4 @@
-"""The compiled beginning of the body: what it answers, when it is used, and that it goes again."""
+"""What is compiled of the body: when it is, that training goes through it, that it goes again."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from cxr.training import boxes, compiled, learner
-from cxr.training.compiled import CompiledBeginning
+from cxr.training.compiled import CompiledBeginning, CompiledBody
 from cxr.training.films import Films
 from cxr.training.net import EvidenceNet
 from cxr_labels import LABELS
@@ -33,8 +33,9 @@ def learn(tmp_path: Path):
     return made
 
 
-def test_training_goes_through_what_was_compiled_and_leaves_nothing(learn):
-    """Each early stage is compiled once, and afterwards the network is as it was."""
+@pytest.mark.parametrize("kind", [CompiledBeginning, CompiledBody])
+def test_training_goes_through_what_was_compiled_and_leaves_nothing(learn, kind):
+    """Each early stage, or the body, is compiled once; afterwards the network is as it was."""
     compiling = []
 
     def backend(graph, _):
@@ -42,31 +43,39 @@ def test_training_goes_through_what_was_compiled_and_leaves_nothing(learn):
         return graph.forward
 
     before = list(learn.model.state_dict())
-    learn.fit(1, 1e-4, cbs=[CompiledBeginning(backend)])
-    assert len(compiling) >= len(learn.model.halves()[0])
+    callback = kind(backend)
+    learn.fit(1, 1e-4, cbs=[callback])
+    assert len(compiling) >= len(callback.parts) > 0
     assert list(learn.model.state_dict()) == before
-    assert not [stage for stage in learn.model.halves()[0] if "forward" in vars(stage)]
+    assert not [part for part in learn.model.modules() if "forward" in vars(part)]
 
 
-def test_compiler_that_fails_stops_nothing(learn):
+@pytest.mark.parametrize("kind", [CompiledBeginning, CompiledBody])
+def test_compiler_that_fails_stops_nothing(learn, kind):
     """The training goes on as without it."""
 
     def backend(graph, _):
         raise RuntimeError("no compiler")
 
-    learn.fit(1, 1e-4, cbs=[CompiledBeginning(backend)])
+    learn.fit(1, 1e-4, cbs=[kind(backend)])
     assert np.isfinite(learn.recorder.values[-1][0])
 
 
 @pytest.mark.parametrize(
     ("films", "device", "taken"),
-    [(2000, "cpu", False), (20000, "cpu", True), (20000, "cuda", False)],
+    [
+        (2_000, "cpu", None),
+        (20_000, "cpu", CompiledBeginning),
+        (20_000, "cuda", None),
+        (600_000, "cuda", CompiledBody),
+    ],
 )
-def test_only_long_trainings_on_a_cpu_are_compiled(films, device, taken, tmp_path, monkeypatch):
-    """A short one would wait longer for the compiler than it wins."""
+def test_only_long_trainings_are_compiled(films, device, taken, tmp_path, monkeypatch):
+    """A short one would wait longer for the compiler than it wins; a GPU is sooner done."""
     (tmp_path / "g++").touch(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert bool(compiled.callbacks(films, 320, torch.device(device))) == taken
+    found = compiled.callbacks(films, 320, torch.device(device))
+    assert [type(callback) for callback in found] == ([taken] if taken else [])
 
 
 def test_without_a_compiler_nothing_is_compiled(tmp_path, monkeypatch):

@@ -167,13 +167,25 @@ def _kill_after(films: Path, folder: Path, *options: str, epochs: int) -> None:
         stderr=subprocess.DEVNULL,
     )
     end = time.monotonic() + 300
-    while _kept(folder) < epochs:
+    kept, file = _kept(folder), _written(folder)
+    while kept < epochs:  # each is a file of its own: to read it takes longer than a GPU's epoch
         assert process.poll() is None, "the training ended before it could be killed"
         assert time.monotonic() < end, "no epoch was kept"
-        time.sleep(0.02)
+        time.sleep(0.002)
+        if file != (file := _written(folder)):
+            kept += 1
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert _kept(folder) < FROZEN + EPOCHS
+
+
+def _written(folder: Path) -> tuple[int, int] | None:
+    """Which file the checkpoint is."""
+    try:
+        found = (folder / checkpoint.FILE).stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def _kept(folder: Path) -> int:

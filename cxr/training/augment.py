@@ -101,7 +101,7 @@ class AugmentFilms(RandTransform):
         cells = maps.as_subclass(torch.Tensor)
         places = _places(self.theta, cells.shape[-2], cells.shape[-1])
         return TensorBoxMap(
-            in_parts(_move_maps, cells, *(part.to(cells.device) for part in places))
+            in_parts(_move_maps, cells, *(sent(part, cells.device) for part in places))
         )
 
     def _kernels(self) -> torch.Tensor:
@@ -114,19 +114,25 @@ class AugmentFilms(RandTransform):
         return kernels * _by_pixel(self.contrast)
 
     def drawn_for(self, films: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """What `change` takes beside the films [N, 1, S, S], on their device."""
+        """What `change` takes beside the films [N, 1, S, S]: all but the qualities on their device.
+
+        Of those the CPU asks which films to compress, and would have to wait for a GPU.
+        """
         n, side, device = len(films), films.shape[-1], films.device
         white = 255 if films.dtype == torch.uint8 else 1
-        windows = self.field.to(device).unfold(0, side * side, _apart(n, side))
+        windows = sent(self.field, device).unfold(0, side * side, _apart(n, side))
         drawn = (
             *_places(self.theta, side, side),
             self._kernels() / white,
             0.5 - 0.5 * self.contrast + self.brightness,
             _by_pixel(self.contrast * self.grain),
-            self.qualities,
-            _steps(self.qualities),
         )
-        return windows.unflatten(1, (1, side, side)), *(part.to(device) for part in drawn)
+        return (
+            windows.unflatten(1, (1, side, side)),
+            *(sent(part, device) for part in drawn),
+            self.qualities,
+            sent(_steps(self.qualities), device),
+        )
 
 
 class ToFloat(IntToFloatTensor):
@@ -164,7 +170,7 @@ def move(pictures: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> t
 def _move_maps(
     maps: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor, out: torch.Tensor
 ) -> None:
-    if not maps.any():  # as of most films
+    if not maps.is_cuda and not maps.any():  # as of most films; a GPU would have to be waited for
         out.zero_()
         return
     cover = maps if maps.is_floating_point() else maps.float().div_(255)
@@ -225,23 +231,26 @@ def compress(films: torch.Tensor, qualities: torch.Tensor) -> torch.Tensor:
     def write(films: torch.Tensor, *at: torch.Tensor, out: torch.Tensor) -> None:
         _compress(out.copy_(films), *at)
 
-    return in_parts(write, films, qualities, _steps(qualities))
+    qualities = qualities.cpu()
+    return in_parts(write, films, qualities, sent(_steps(qualities), films.device))
 
 
 def _steps(qualities: torch.Tensor) -> torch.Tensor:
     """What the cosines of a block are rounded to at each quality [N]: [N, 1, 8, 8], for 0..1."""
     quality = qualities.clamp(1, 99)
     scale = torch.where(quality < 50, 50 / quality, 2 - quality / 50)
-    quanta = _QUANTA.to(qualities.device) * _by_pixel(scale)
+    quanta = _QUANTA * _by_pixel(scale)
     return quanta.round().clamp(1, 255) / 255
 
 
 def _compress(films: torch.Tensor, qualities: torch.Tensor, steps: torch.Tensor) -> None:
-    """In place."""
-    lossy = (qualities < 100).nonzero()[:, 0]
+    """In place. qualities: on the CPU."""
     side = films.shape[-1] // _BLOCK * _BLOCK
-    if side and len(lossy):
-        whole = films[..., :side, :side]
+    if not side:
+        return
+    lossy = (qualities < 100).nonzero()[:, 0]
+    if len(lossy):
+        whole, lossy = films[..., :side, :side], sent(lossy, films.device)
         rounded = _rounded(whole.index_select(0, lossy), steps.index_select(0, lossy))
         whole.index_copy_(0, lossy, rounded)
 
@@ -249,11 +258,14 @@ def _compress(films: torch.Tensor, qualities: torch.Tensor, steps: torch.Tensor)
 def _rounded(films: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
     """Whole blocks to cosines, to the nearest step and back, along rows and along columns."""
     n, side = len(films), films.shape[-1]
-    waves = _WAVES.to(films.device)
-    each = waves.expand(n * side // _BLOCK, _BLOCK, _BLOCK)  # for each row of blocks
-    by_row = (len(each), _BLOCK, side)
+    # Two blocks at a time, where they fit: a processor multiplies larger matrices faster, though
+    # half of the numbers are 0.
+    wide = 2 * _BLOCK if side % (2 * _BLOCK) == 0 else _BLOCK
+    waves = sent(_WAVES[wide], films.device)
+    each = waves.expand(n * side // wide, wide, wide)  # for each row of blocks
+    by_row = (len(each), wide, side)
     # Two stretches of memory take turns, for they stay in a processor's cache.
-    one = films.reshape(-1, _BLOCK) @ waves.T
+    one = films.reshape(-1, wide) @ waves.T
     other = torch.bmm(each, one.view(by_row))
     cosines = other.view(n, -1, _BLOCK, side)
     steps = steps.repeat(1, 1, 1, side // _BLOCK)
@@ -262,7 +274,7 @@ def _rounded(films: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
     cosines.mul_(1 / steps).round_().mul_(steps)
     means += _BLOCK * _LEVEL
     torch.bmm(each.mT, other, out=one.view(by_row))
-    torch.mm(one, waves, out=other.view(-1, _BLOCK))
+    torch.mm(one, waves, out=other.view(-1, wide))
     return other.view(n, 1, side, side).clamp_(0, 1)
 
 
@@ -274,7 +286,8 @@ def _cosines() -> torch.Tensor:
     return waves
 
 
-_WAVES = _cosines()
+# Of the values of one block, and of two side by side.
+_WAVES = {_BLOCK * count: torch.block_diag(*[_cosines()] * count) for count in (1, 2)}
 
 
 class MixFilms(RandTransform):
@@ -297,9 +310,9 @@ class MixFilms(RandTransform):
         self.do = split_idx == self.split_idx and bool(torch.rand(()) < self.p)
         if self.do:
             n, device = len(b[0]), b[0].device
-            self.other = torch.randperm(n).tolist()
-            share = self.share.sample((n,)).to(device)
-            self.shares = torch.maximum(share, 1 - share)
+            self.other = sent(torch.randperm(n), device)
+            share = self.share.sample((n,))
+            self.shares = sent(torch.maximum(share, 1 - share), device)
 
     def encodes(self, films: TensorFilm):
         return TensorFilm(self._mixed(films))
@@ -312,7 +325,9 @@ class MixFilms(RandTransform):
 
     def _mixed(self, part: torch.Tensor) -> torch.Tensor:
         plain = part.as_subclass(torch.Tensor)
-        return in_parts(_mix, plain, [plain[i] for i in self.other], self.shares)
+        if plain.is_cuda:
+            return torch.lerp(plain[self.other], plain, _by_pixel(self.shares))
+        return in_parts(_mix, plain, [plain[i] for i in self.other.tolist()], self.shares)
 
 
 def _mix(
@@ -320,6 +335,13 @@ def _mix(
 ) -> None:
     for film, other, share, mixed in zip(films, others, shares, out, strict=True):
         torch.lerp(other, film, share, out=mixed)
+
+
+def sent(part: torch.Tensor, device: torch.device | None) -> torch.Tensor:
+    """To a GPU from pinned memory, so that nothing waits for the copy but what uses it."""
+    if device and device.type == "cuda":
+        return part.pin_memory().to(device, non_blocking=True)
+    return part
 
 
 def in_parts(

@@ -5,6 +5,7 @@ the reader sees on the film is what the score is made of.
 """
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -109,8 +110,7 @@ def pool(evidence: torch.Tensor, log_sharpness: torch.Tensor) -> torch.Tensor:
     """
     sharpness = log_sharpness.exp()[:, None]
     flat = evidence.flatten(2).float()
-    cells = torch.tensor(float(flat.shape[-1]), device=flat.device)
-    return (torch.logsumexp(flat * sharpness, -1) - cells.log()) / sharpness[:, 0]
+    return (torch.logsumexp(flat * sharpness, -1) - math.log(flat.shape[-1])) / sharpness[:, 0]
 
 
 def load(folder: str | Path) -> EvidenceNet:
