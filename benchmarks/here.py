@@ -3,15 +3,24 @@
 import os
 import platform
 import re
+import sys
 from pathlib import Path
+from typing import Any
 
 from cxr import machine
 
 
 def description() -> str:
-    """Its cores, processor and memory, in words."""
+    """Its GPU, where PyTorch was loaded and has one; its cores, processor and memory, in words."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{machine.cores()} cores of {_processor()}, {memory:.0f} GB of memory"
+    return f"{_gpu()}{machine.cores()} cores of {_processor()}, {memory:.0f} GB of memory"
+
+
+def _gpu() -> str:
+    torch: Any = sys.modules.get("torch")
+    if not torch or not torch.cuda.is_available():
+        return ""
+    return f"{torch.cuda.get_device_name()} with torch {torch.__version__}, "
 
 
 def _processor() -> str:

@@ -10,7 +10,16 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 def figures() -> str:
     """The table of `make bench`, and the machine that it ran on."""
-    rows = _read("performance.json")
+    return _figures("performance.json")
+
+
+def figures_on_a_gpu() -> str:
+    """Those of its parts that were measured on a GPU."""
+    return _figures("performance_gpu.json")
+
+
+def _figures(file: str) -> str:
+    rows = _read(file)
     sign = {"higher": "at least", "lower": "at most"}
     table = _table(
         ("what", "measured", "bar", ""),
@@ -85,14 +94,37 @@ def int8() -> str:
 
 
 def training() -> str:
-    """Other ways to make a training step, against train.py's."""
+    """Other ways to make a training step on a CPU, against train.py's."""
+    return _ways("alternatives/training.json")
+
+
+def training_on_a_gpu() -> str:
+    """The same on a GPU."""
+    return _ways("alternatives/training_gpu.json")
+
+
+def steps_on_a_gpu() -> str:
+    """How a step on a GPU became what it is."""
+    rows = [
+        (
+            row["step"],
+            f"{row['new films']:.1f}",
+            f"{row['repeated batch']:.1f}",
+            f"{row['films a second']:,}",
+        )
+        for row in _read("alternatives/gpu_steps.json")["steps"]
+    ]
+    return _table(("step of 64 films", "ms, new films", "ms, one batch", "films a second"), rows)
+
+
+def _ways(file: str) -> str:
     rows = [
         (
             row["way"],
             "did not run" if row["ratio"] is None else f"{row['ratio']:.2f}",
             row.get("why", ""),
         )
-        for row in _read("alternatives/training.json")["ways"]
+        for row in _read(file)["ways"]
     ]
     return _table(("way", "seconds a film / train.py's", ""), rows)
 

@@ -51,6 +51,9 @@ def render(text: str) -> str:
         "sessions": speed.sessions,
         "int8": speed.int8,
         "training": speed.training,
+        "performance_gpu": speed.figures_on_a_gpu,
+        "training_gpu": speed.training_on_a_gpu,
+        "gpu_steps": speed.steps_on_a_gpu,
         "archive": speed.archive,
     }
 

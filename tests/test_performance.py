@@ -12,9 +12,10 @@ from benchmarks.figure import Figure
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-def test_measured_figures_have_the_agreed_keys():
-    """performance.json is a list of objects with five keys, each of its kind."""
-    rows = json.loads((DOCS / "performance.json").read_text())
+@pytest.mark.parametrize("file", ["performance.json", "performance_gpu.json"])
+def test_measured_figures_have_the_agreed_keys(file):
+    """Each is a list of objects with five keys, each of its kind."""
+    rows = json.loads((DOCS / file).read_text())
     assert rows
     for row in rows:
         assert set(row) == {"what", "value", "bar", "better", "machine"}
@@ -45,6 +46,23 @@ def test_a_missed_bar_ends_with_status_1(better, value, reached, monkeypatch, tm
     monkeypatch.setattr("sys.argv", ["benchmarks", "--output", str(output)])
     assert bench.main() == (0 if reached else 1)
     assert json.loads(output.read_text())[0]["value"] == value
+
+
+def test_some_parts_are_written_only_where_that_is_asked_for(monkeypatch, tmp_path):
+    """What some parts gave never takes the place of the whole."""
+
+    def part(data: Path, model: Path) -> list[Figure]:
+        return [Figure("speed", 2, 1, "higher")]
+
+    part.__module__ = "benchmarks.some"
+    monkeypatch.setattr(bench, "PARTS", (part,))
+    monkeypatch.setattr(bench, "ROOT", tmp_path)
+    monkeypatch.setattr("sys.argv", ["benchmarks", "some.part"])
+    assert bench.main() == 0
+    assert not (tmp_path / "docs").exists()
+    monkeypatch.setattr("sys.argv", ["benchmarks", "--output", str(tmp_path / "some"), "some.part"])
+    assert bench.main() == 0
+    assert json.loads((tmp_path / "some").read_text())[0]["what"] == "speed"
 
 
 def test_a_ratio_is_of_turns():
