@@ -341,7 +341,7 @@ def sent(part: torch.Tensor, device: torch.device | None) -> torch.Tensor:
     """To a GPU from pinned memory, so that nothing waits for the copy but what uses it."""
     if device and device.type == "cuda":
         return part.pin_memory().to(device, non_blocking=True)
-    return part
+    return part.to(device)
 
 
 def in_parts(
