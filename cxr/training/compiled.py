@@ -1,10 +1,10 @@
 """What of the network is compiled while a long training runs.
 
 On a CPU the frozen beginning of the body: it only computes forward, so that its batch norms and
-activations melt into one pass over memory, and a step takes 0.92 to 0.97 of its time. The rest is as
-fast without: its way back loses what its way forward gains. On a GPU the whole body, replayed as CUDA
-graphs: launched one by one from Python, its kernels would come no faster than those that are not
-compiled (docs/alternatives/training.json and training_gpu.json).
+activations melt into one pass over memory, and a step takes 0.92 to 0.97 of its time. The rest is
+as fast without: its way back loses what its way forward gains. On a GPU the whole body, replayed
+as CUDA graphs: launched one by one from Python, its kernels would come no faster than those that
+are not compiled (docs/alternatives/training.json and training_gpu.json).
 """
 
 import shutil
