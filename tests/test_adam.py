@@ -12,7 +12,9 @@ DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 def _net() -> nn.Sequential:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 2, 3)).to(DEVICE)
+    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 2, 3)).to(
+        DEVICE, memory_format=torch.channels_last
+    )
 
 
 def _optimiser(kind, net: nn.Sequential):
@@ -33,7 +35,8 @@ def _train(net: nn.Sequential, optimiser, seeds: range) -> None:
         for weight in net.parameters():
             drawn = torch.randn(weight.shape, generator=drawing)
             if weight.requires_grad:
-                weight.grad = drawn.to(DEVICE)
+                # In memory as the weight is, which autograd sees to and the kernel relies on.
+                weight.grad = torch.empty_like(weight).copy_(drawn)
         optimiser.set_hyper("mom", 0.95 - 0.01 * seed)
         optimiser.step()
         optimiser.zero_grad()
@@ -84,6 +87,21 @@ def test_frozen_weights_stay():
     _train(net, optimiser, range(2))
     moved = [not torch.equal(a, b) for a, b in zip(before, net.parameters(), strict=True)]
     assert moved == [False] * 4 + [True] * 2
+
+
+def test_state_of_fastais_own_is_taken_up():
+    """A checkpoint that fastai's Adam left is gone on from as fastai's would."""
+    weights = []
+    for kind in (fastai.optimizer.Adam, Adam):
+        net = _net()
+        first = _optimiser(fastai.optimizer.Adam, net)
+        _train(net, first, range(3))
+        second = _optimiser(kind, net)
+        second.load_state_dict(first.state_dict())
+        _train(net, second, range(3, 6))
+        weights.append(list(net.parameters()))
+    for wanted, got in zip(*weights, strict=True):
+        torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.5])

@@ -420,13 +420,16 @@ def test_page_does_not_start_with_another_model(hub, tmp_path, name):
     assert "Traceback" not in done.stderr
 
 
-def test_page_shows_model_and_commit_and_its_films(fetched):
+def test_page_shows_model_and_commit_and_its_films(fetched, tmp_path):
     """Name, short commit with all of it in the link, the note, and example films that answer."""
     home, commit = fetched
     with ExitStack() as stack:
         hub = stack.enter_context(nobody())
         browser = stack.enter_context(chromium())
-        variables = {"HF_ENDPOINT": hub, "HF_HOME": str(home)}
+        # Of the page's own, for Gradio hands out whatever lies below: the cache must not.
+        temporary = tmp_path / "temporary"
+        temporary.mkdir()
+        variables = {"HF_ENDPOINT": hub, "HF_HOME": str(home), "TMPDIR": str(temporary)}
         address = stack.enter_context(app("--model", NAME, **variables))
         page = browser.new_page(viewport={"width": 360, "height": 800})
         page.goto(address)

@@ -60,9 +60,9 @@ LAUNCH: dict[str, Any] = {
 def build(predictor: Predictor) -> gr.Blocks:
     """The page for a model; `build(...).launch(**LAUNCH)` serves it."""
     offered = examples.find(predictor.folder)
-    # Gradio hands out only what lies below its working folder, or what it is told of. For each
-    # request it compares each of these paths: their folder is one.
-    gr.set_static_paths(list({example.path.parent for example in offered}))
+    # Gradio hands out only what lies below its working folder, or what it is told of. Not their
+    # folder: in the Hub's cache a film is a link to a file that lies elsewhere.
+    gr.set_static_paths([example.path for example in offered])
     with blocks.Blocks(
         title="Findings on a chest film",
         analytics_enabled=False,

@@ -74,4 +74,6 @@ class Adam(Optimizer):
             state["grad_avg"] = torch.zeros_like(weight)
             state["sqr_avg"] = torch.zeros_like(weight)
             state["step"] = torch.zeros((), device=weight.device)
+        if not torch.is_tensor(state["step"]):  # in a checkpoint of fastai's own
+            state["step"] = torch.tensor(float(state["step"]), device=weight.device)
         return state

@@ -14,6 +14,8 @@ import torch
 from fastai.callback.core import Callback
 from fastcore.basics import GetAttr
 
+from cxr.training import distributed
+
 
 class MakeAhead(Callback):
     """Trains and validates on batches that are made ahead, by one."""
@@ -28,8 +30,10 @@ class MakeAhead(Callback):
 
     def after_loss(self):
         # Not before: the way forward is Python's work as the making is, and each would hold up the
-        # other. The way back is not.
-        self.dl.begin()
+        # other. The way back is not. Nor in validation by several processes: what fills up the
+        # last batch is told by how many batches were made, which the metric asks for behind this.
+        if self.training or distributed.processes() == 1:
+            self.dl.begin()
 
 
 class Ahead(GetAttr):

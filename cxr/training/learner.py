@@ -335,7 +335,7 @@ def seed_everything(seed: int) -> None:
     """Same seed, same result on a CPU.
 
     On a GPU that has the layers convolve alike each time, though not all else adds up alike; to
-    look for what convolves fastest would take an H100 20 s and make a step 3 % faster.
+    look for what convolves fastest would take an H100 26 s and make a step 3 % faster.
     """
     set_seed(seed, reproducible=True)
 

@@ -330,7 +330,8 @@ def _fit(
         figures.batch(dls, drawn / model_folder.BATCH)
     else:  # else all processes would draw the same augmentation
         learner.seed_everything(settings.seed + distributed.rank())
-    box_weight = 0.0 if settings.recipe == ARTICLE else BOX_WEIGHT
+    taught = films.boxes.of_film and settings.recipe != ARTICLE
+    box_weight = BOX_WEIGHT if taught else 0.0
     with distributed.own_folder(settings.output) as folder:
         learn = learner.make_learner(dls, net, box_weight, folder)
         rate = (
