@@ -19,7 +19,6 @@ from cxr.training.films import Films
 from cxr.training.settings import Settings
 
 SIZE = Settings.image_size  # pixels
-BOX_WEIGHT = 0.5
 
 
 def films_of(data: Path, size: int = SIZE) -> Films:
@@ -42,7 +41,7 @@ def learning(data: Path, model: Path, size: int = SIZE) -> Iterator[Learner]:
     with tempfile.TemporaryDirectory() as folder:
         dls = learner.make_dls(films, rows, rows[:1], learner.batch_size())
         trained = net.load(model).train()
-        learn = learner.make_learner(dls, trained, BOX_WEIGHT, Path(folder))
+        learn = learner.make_learner(dls, trained, learner.BOX_WEIGHT, Path(folder))
         learn.remove_cb(learn.progress)
         if learn.dls.device.type == "cpu":
             learn.freeze_to(1)

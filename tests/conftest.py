@@ -15,6 +15,7 @@ from pathlib import Path
 
 import planted
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
@@ -48,6 +49,14 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Trainings that tests start have a thread each: more wait for each other on small films."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield
+
+
 @dataclass(frozen=True)
 class Run:
     """A finished run of train.py: its data, its model folder and what it printed."""
@@ -65,15 +74,26 @@ class Run:
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """One short training on films with planted marks, which several files look at."""
-    data = planted.make_folder(tmp_path_factory.mktemp("planted") / "films", patients=200)
-    folder = tmp_path_factory.mktemp("run") / "model"
+    # Of the processes that test side by side the first trains, and the others wait for it.
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+    data, folder = shared / "planted" / "films", shared / "run" / "model"
+    printed = shared / "printed.txt"
+    with FileLock(shared / "run.lock"):
+        if not printed.exists():
+            printed.write_text(_train(planted.make_folder(data, patients=200), folder))
+    return Run(data, folder, printed.read_text())
+
+
+def _train(data: Path, folder: Path) -> str:
+    """What train.py prints while it trains on these films and makes the folder."""
     options = {"data": data, "output": folder, "boxes": data / "BBox_List_2017.csv"}
     options |= {"image-size": planted.SIDE, "epochs": 8, "freeze-epochs": 1, "lr": 5e-3}
     command = [sys.executable, str(ROOT / "train.py")]
     command += [part for name, value in options.items() for part in (f"--{name}", str(value))]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return Run(data, folder, done.stdout)
+    return done.stdout
 
 
 def _shared(name: str) -> Path:

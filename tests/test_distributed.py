@@ -27,7 +27,7 @@ TRAIN, VALID = 79, 11
 
 
 def launch(script: str, *options: object) -> subprocess.CompletedProcess[str]:
-    """Runs a script in two processes of one thread each, without a GPU."""
+    """Runs a script in two processes, without a GPU."""
     command = [sys.executable, *LAUNCH, "--main_process_port", "0", str(ROOT / script)]
     return subprocess.run(
         [*command, *map(str, options)],
@@ -36,7 +36,7 @@ def launch(script: str, *options: object) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
         timeout=900,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
     )
 
 

@@ -64,7 +64,10 @@ class Page:
 
     def files(self) -> set[Path]:
         """What it has written, folders included, but for one that Gradio makes and leaves empty."""
-        return set(self.scratch.rglob("*")) - set(self.scratch.glob("gradio/**"))
+        walked = os.walk(self.scratch)  # passes over folders that go meanwhile
+        found = {Path(at, name) for at, folders, files in walked for name in (*folders, *files)}
+        gradios = self.scratch / "gradio"
+        return {path for path in found if gradios not in (path, *path.parents)}
 
 
 @dataclass(frozen=True)

@@ -185,12 +185,4 @@ def _no_network(home: Path) -> dict[str, str]:
     """This environment's programs first; a home of its own, and neither package index nor Hub."""
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     nobody = {"HF_ENDPOINT": "http://127.0.0.1:9", "PIP_NO_INDEX": "1"}
-    one_thread = {"OMP_NUM_THREADS": "1"}  # more only wait for each other on films so small
-    return {
-        **os.environ,
-        "PATH": programs,
-        "HOME": str(home),
-        "HF_TOKEN": "hf_none",
-        **nobody,
-        **one_thread,
-    }
+    return {**os.environ, "PATH": programs, "HOME": str(home), "HF_TOKEN": "hf_none", **nobody}

@@ -37,6 +37,7 @@ from cxr.training.settings import ARTICLE, DEFAULT
 from cxr_labels import LABELS
 
 FROZEN, UNFROZEN = "frozen", "unfrozen"  # the phases of a training
+BOX_WEIGHT = 0.5  # of the box loss beside the label loss
 BODY_RATE = 0.2  # the body learns at a fifth of the head's rate
 _TINY = 1e-6  # in place of 0 below a fraction whose upper part is 0
 

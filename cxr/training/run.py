@@ -46,7 +46,6 @@ from cxr.training.net import POOLING, EvidenceNet, average
 from cxr.training.settings import ARTICLE, Settings
 from cxr_labels import LABELS, NIH_PREVALENCE
 
-BOX_WEIGHT = 0.5  # of the box loss beside the label loss
 FINDER_STEPS = 50
 _PARITY_FILMS = 16  # real films on which ONNX and PyTorch must agree
 
@@ -331,7 +330,7 @@ def _fit(
     else:  # else all processes would draw the same augmentation
         learner.seed_everything(settings.seed + distributed.rank())
     taught = films.boxes.of_film and settings.recipe != ARTICLE
-    box_weight = BOX_WEIGHT if taught else 0.0
+    box_weight = learner.BOX_WEIGHT if taught else 0.0
     with distributed.own_folder(settings.output) as folder:
         learn = learner.make_learner(dls, net, box_weight, folder)
         rate = (
