@@ -165,7 +165,7 @@ def test_measuring_in_readme_is_understood(command):
 
 def test_training_in_readme_runs(tmp_path):
     """`python train.py --data sample.zip` with nothing else, on a small sample.zip."""
-    data = planted.make_folder(tmp_path / "films", patients=14)
+    data = planted.make_folder(tmp_path / "films", patients=8)
     with zipfile.ZipFile(tmp_path / "sample.zip", "w") as archive:
         for path in sorted(data.rglob("*.*")):
             archive.write(path, path.relative_to(data))
