@@ -82,6 +82,15 @@ def test_inverted_and_turned_films_are_called_so(predictor, held_out, change, se
     assert sum(sentence in v.warnings for v in verdicts) >= 15
 
 
+@pytest.mark.parametrize(("quarters", "turn_back"), [(1, 3), (2, 2)])
+def test_a_film_that_is_inverted_and_turned_is_called_both(predictor, quarters, turn_back):
+    film = radiograph.read(ROOT / "examples" / "chest_rg1.png")
+    changed = np.ascontiguousarray(np.rot90(255 - radiograph.eight_bits(film), quarters))
+    (verdict,) = measure.judge(predictor, [Radiograph(changed, film.facts)])
+    assert verdict.refused is None
+    assert set(verdict.warnings) == {screening.INVERTED, screening.TURNED[turn_back]}
+
+
 def test_corners_of_films_are_refused_or_called_unusual(predictor, held_out):
     films = [_changed(file, "cropped to a corner") for file in held_out[:20]]
     verdicts = measure.judge(predictor, films)
