@@ -1,4 +1,4 @@
-"""The demo: one chest film in, the likely findings out.
+"""The demo: one chest X-ray in, the likely findings out.
 
     python app.py
     python app.py --model runs/mine --host 0.0.0.0 --port 7860
@@ -11,11 +11,13 @@ import argparse
 import os
 import sys
 
+import cxr.web.lean_gradio  # noqa: F401 (before anything imports Gradio)
 from cxr import machine
-from cxr.hub import HubError
-from cxr.model_folder import ModelFolderError
-from cxr.serving import interface, model_source, temporary, zero_gpu
-from cxr.serving.predictor import Predictor
+from cxr.inference.predictor import Predictor
+from cxr.model import resolve
+from cxr.model.hub import HubError
+from cxr.model.model_folder import ModelFolderError
+from cxr.web import interface, temporary, zero_gpu
 
 
 def _options() -> argparse.Namespace:
@@ -41,7 +43,7 @@ options = _options()
 machine.share_freed_memory()
 temporary.take()
 try:
-    model = model_source.find(options.model)
+    model = resolve.find(options.model)
     demo = interface.build(Predictor(model))
 except (ModelFolderError, HubError) as error:
     sys.exit(str(error))

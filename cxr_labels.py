@@ -1,7 +1,7 @@
 """The findings of NIH ChestX-ray14: their names, order, prevalence and a plain sentence on each.
 
 This is the only place where the order of the labels stands. Every array of 15 numbers in this
-project (targets, logits, evidence maps, probabilities) is in the order of `LABELS`.
+project (targets, logits, heatmaps, probabilities) is in the order of `LABELS`.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Finding:
     name: NIH's spelling, used in every file, JSON, CSV and endpoint.
     display: the name shown to people.
     sentence: what it is, in one plain sentence for a lay reader.
-    nih_prevalence: share of the 112,120 films of the full release that carry it, 0..1
+    nih_prevalence: share of the 112,120 images of the full release that carry it, 0..1
         (counted in NIH's own table, Data_Entry_2017_v2020.csv).
     """
 
@@ -159,7 +159,7 @@ def parse_labels(text: str, row: int | None = None) -> tuple[str, ...]:
     names = {parse_label(part, row) for part in text.split("|")} if text.strip() else set()
     if not names:
         raise LabelError(
-            f"{_place(row)}the cell of labels is empty; write {NO_FINDING!r} where a film has none."
+            f"{_place(row)}the cell of labels is empty; write {NO_FINDING!r} where an image has none."
         )
     if NO_FINDING in names and len(names) > 1:
         raise LabelError(f"{_place(row)}{text!r} says {NO_FINDING!r} and names a finding.")
@@ -184,7 +184,7 @@ def markdown_table() -> str:
         f"| {f.display} | `{f.name}` | {f.sentence} | {100 * f.nih_prevalence:.1f} % |"
         for f in TABLE
     ]
-    head = ["| finding | label | what it is | share of NIH's films |", "|---|---|---|---|"]
+    head = ["| finding | label | what it is | share of NIH's images |", "|---|---|---|---|"]
     return "\n".join(head + rows)
 
 

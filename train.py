@@ -1,4 +1,4 @@
-"""Train a chest film model on NIH ChestX-ray14 and write its model folder.
+"""Train a chest X-ray model on NIH ChestX-ray14 and write its model folder.
 
     python train.py --data sample.zip
     python train.py --data sample/ --boxes BBox_List_2017.csv --output runs/sample
@@ -9,7 +9,7 @@
     accelerate launch train.py --data nih/
 
 --data is the Kaggle sample, the full release, a zip of either, or its name on Kaggle. A run decodes
-every film once into a cache (in $CXR_CACHE, else ~/.cache/cxr), fine-tunes, exports, measures the
+every image once into a cache (in $CXR_CACHE, else ~/.cache/cxr), fine-tunes, exports, measures the
 exported file on the test patients, and leaves the model folder in --output. docs/training.md tells
 how to train elsewhere, and on several GPUs.
 
@@ -24,10 +24,10 @@ from dataclasses import MISSING, fields
 from datetime import datetime
 from pathlib import Path
 
-from cxr import publish
-from cxr.hub import HubError, HubName
+from cxr.datasets.splits import KINDS
+from cxr.model import publish
+from cxr.model.hub import HubError, HubName
 from cxr.training.settings import ARTICLE, DEFAULT, RECIPES, Settings
-from cxr.training.splits import KINDS
 
 PUSH_FAILED = 3  # the exit status
 
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     settings = _settings(arguments)
     # torch.jit.script is deprecated in torch and used by fastai: nothing that a user can mend.
     warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
-    # Only here: the processes that decode films import this file too, and need no torch.
+    # Only here: the processes that decode images import this file too, and need no torch.
     from cxr.training import distributed, run
 
     pushed = settings.push_to_hub if distributed.is_main() else None
@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         print(
-            f"Stopped by you; films decoded and epochs finished so far are kept: go on with "
+            f"Stopped by you; images decoded and epochs finished so far are kept: go on with "
             f"--output {settings.output} --resume.",
             file=sys.stderr,
         )
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         required=True,
         metavar="DIR_OR_ZIP",
-        help="films and label table; or kaggle:OWNER/NAME",
+        help="images and label table; or kaggle:OWNER/NAME",
     )
     add("--output", type=Path, metavar="DIR", help="model folder (default: runs/DATE-TIME)")
     add(
@@ -122,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
         "--thresholds",
         type=_rule,
         metavar="youden|f1|accuracy|sensitivity=X",
-        help="the rule that chooses thresholds on the validation films (default: youden; accuracy "
+        help="the rule that chooses thresholds on the validation images (default: youden; accuracy "
         "with --recipe article)",
     )
     add(
@@ -142,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--mirror",
         action="store_true",
-        help="turn half of the training films left to right: the maps point better, but the "
+        help="turn half of the training images left to right: the maps point better, but the "
         "network learns less of what differs between left and right",
     )
     add(
@@ -184,7 +184,7 @@ def _settings(arguments: list[str] | None) -> Settings:
     if options.private and not options.push_to_hub:
         parser.error("--private is for --push-to-hub, which is not given")
     if options.mirror and options.recipe == ARTICLE:
-        parser.error("--mirror is for the default recipe; the article's mirrors films anyway")
+        parser.error("--mirror is for the default recipe; the article's mirrors images anyway")
     if options.resume and not options.output:
         parser.error("--resume goes on with the run in --output, which is not given")
     options.output = options.output or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}"
@@ -212,7 +212,7 @@ def _repository(text: str) -> HubName:
 
 def _rule(text: str) -> str:
     # Only here: the rules come with scikit-learn, which takes a second to load.
-    from cxr.training.evaluation import thresholds
+    from cxr.evaluation import thresholds
 
     try:
         thresholds.parse_rule(text)

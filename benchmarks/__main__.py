@@ -1,9 +1,9 @@
 """Speed, as ratios within one run: `make bench`.
 
-    python -m benchmarks [--films FOLDER] [--model FOLDER] [--output FILE] [PART ...]
+    python -m benchmarks [--images FOLDER] [--model FOLDER] [--output FILE] [PART ...]
 
 Each figure is set against a peer or a physical limit measured in the same run, so that the shared
-machine's own speed drops out. --films holds 1024x1024 PNG in the Kaggle sample's layout; films
+machine's own speed drops out. --images holds 1024x1024 PNG in the Kaggle sample's layout; images
 that are computed take their place where it is absent.
 """
 
@@ -15,16 +15,16 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import evaluating, here, layout, one_film, over_http, scale, starting, training
+from benchmarks import evaluating, here, layout, one_image, over_http, scale, starting, training
 from benchmarks.figure import Figure
 from cxr import atomic
 
 ROOT = Path(__file__).parents[1]
-# Each takes a folder of films in the Kaggle sample's layout, and a model folder.
+# Each takes a folder of images in the Kaggle sample's layout, and a model folder.
 PARTS: tuple[Callable[[Path, Path], list[Figure]], ...] = (
-    one_film.limit,
-    one_film.fastai,
-    one_film.torchxrayvision,
+    one_image.limit,
+    one_image.fastai,
+    one_image.torchxrayvision,
     over_http.request,
     over_http.rate,
     training.cache,
@@ -51,7 +51,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--films", type=Path, default=ROOT.parent / "shared" / "nih_1024")
+    parser.add_argument("--images", type=Path, default=ROOT.parent / "shared" / "nih_1024")
     parser.add_argument("--model", type=Path, default=ROOT / "models" / "starter")
     parser.add_argument("--output", type=Path)
     names = {f"{part.__module__.partition('.')[2]}.{part.__name__}": part for part in PARTS}
@@ -61,7 +61,7 @@ def main() -> int:
     print(f"{'what':<80} {'value':>8} {'bar':>8}")
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["CXR_CACHE"] = f"{scratch}/cache"
-        data = layout.lay_out(options.films, Path(scratch) / "data")
+        data = layout.lay_out(options.images, Path(scratch) / "data")
         for part in [names[name] for name in options.parts] or PARTS:
             for figure in part(data, options.model):
                 _show(figure)

@@ -1,4 +1,4 @@
-"""The 2021 article's recipe beside this project's, on the same films and net: docs/article.json.
+"""The 2021 article's recipe beside this project's, on the same images and net: docs/article.json.
 
     python -m benchmarks.article DATA [--image-size 224] [--epochs 4]
 
@@ -20,7 +20,7 @@ from cxr.training.settings import RECIPES
 ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "docs" / "article.json"
 _KEPT = (
-    "n_images", "n_patients", "films_of_trained_patients", "mean_auroc", "mean_auroc_ci95",
+    "n_images", "n_patients", "images_of_trained_patients", "mean_auroc", "mean_auroc_ci95",
     "mean_ece", "accuracy_multi", "accuracy_threshold", "baselines",
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Decodes a folder's films into a cache that is thrown away: what other measurements look at.
+"""Decodes a folder's images into a cache that is thrown away: what other measurements look at.
 
 python -m benchmarks.build FOLDER IMAGE_SIZE PROCESSES
 """
@@ -10,7 +10,8 @@ from pathlib import Path
 
 def main(folder: str, size: str, processes: str) -> None:
     """folder: in NIH's layout. size: side in pixels."""
-    from cxr.training import nih, pixels
+    from cxr.datasets import nih
+    from cxr.training import pixels
 
     found = nih.load(folder)
     with tempfile.TemporaryDirectory() as scratch:

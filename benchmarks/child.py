@@ -31,7 +31,7 @@ class Run:
 def run(*arguments: str) -> Run:
     """Runs Python with these arguments. Raises RuntimeError where the command itself fails.
 
-    Films that it refuses, which is exit status 1 of `predict`, are no failure.
+    Images that it rejects, which is exit status 1 of `predict`, are no failure.
     """
     before, begun = _processor(), time.perf_counter()
     process = subprocess.Popen(

@@ -1,8 +1,8 @@
-"""How far scores move when the same film comes at another size or compression.
+"""How far scores move when the same image comes at another size or compression.
 
-    python -m benchmarks.copies MODEL SMALL_FILMS FULL_SIZE_FILMS [--output FILE]
+    python -m benchmarks.copies MODEL SMALL_IMAGES FULL_SIZE_IMAGES [--output FILE]
 
-SMALL_FILMS and FULL_SIZE_FILMS are folders in NIH's layout that hold the same films, such as 384 px
+SMALL_IMAGES and FULL_SIZE_IMAGES are folders in NIH's layout that hold the same images, such as 384 px
 and 1024 px. Probabilities are at NIH's prevalence.
 """
 
@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cxr import atomic, radiograph
-from cxr.radiograph import Radiograph
-from cxr.serving.predictor import Predictor
+from cxr import atomic, imaging
+from cxr.imaging import GreyImage
+from cxr.inference.predictor import Predictor
 from cxr_labels import FINDINGS
 
 
@@ -42,30 +42,30 @@ def main() -> None:
 
 
 def measure(predictor: Predictor, small: Path, full: Path) -> dict[str, dict[str, float]]:
-    """{copy: {"films", "mean", "largest", "flags_turned"}}.
+    """{copy: {"images", "mean", "largest", "flags_turned"}}.
 
-    Mean and largest |probability of the copy - that of the small film|, and the share of flags that
-    are not the same, over the 14 findings of the films that lie in both folders' `images`.
+    Mean and largest |probability of the copy - that of the small image|, and the share of flags that
+    are not the same, over the 14 findings of the images that lie in both folders' `images`.
     """
     names = sorted(
         p.name for p in (full / "images").iterdir() if (small / "images" / p.name).is_file()
     )
-    films = [small / "images" / name for name in names]
-    copies: dict[str, Callable[[Path], Radiograph]] = {
-        "full size": lambda film: radiograph.read(full / "images" / film.name),
-        "JPEG, quality 90": lambda film: _jpeg(film, 90),
-        "JPEG, quality 75": lambda film: _jpeg(film, 75),
-        "JPEG, quality 50": lambda film: _jpeg(film, 50),
-        "full size, JPEG 75": lambda film: _jpeg(full / "images" / film.name, 75),
+    images = [small / "images" / name for name in names]
+    copies: dict[str, Callable[[Path], GreyImage]] = {
+        "full size": lambda image: imaging.read_image(full / "images" / image.name),
+        "JPEG, quality 90": lambda image: _jpeg(image, 90),
+        "JPEG, quality 75": lambda image: _jpeg(image, 75),
+        "JPEG, quality 50": lambda image: _jpeg(image, 50),
+        "full size, JPEG 75": lambda image: _jpeg(full / "images" / image.name, 75),
         "three quarters the size": _smaller,
     }
-    originals, flags = _answers(predictor, [radiograph.read(film) for film in films])
+    originals, flags = _answers(predictor, [imaging.read_image(image) for image in images])
     changes = {}
     for copy, make in copies.items():
-        probabilities, flagged = _answers(predictor, [make(film) for film in films])
+        probabilities, flagged = _answers(predictor, [make(image) for image in images])
         moved = np.abs(probabilities - originals)
         changes[copy] = {
-            "films": len(films),
+            "images": len(images),
             "mean": float(moved.mean()),
             "largest": float(moved.max()),
             "flags_turned": float((flagged != flags).mean()),
@@ -73,26 +73,26 @@ def measure(predictor: Predictor, small: Path, full: Path) -> dict[str, dict[str
     return changes
 
 
-def _answers(predictor: Predictor, films: list[Radiograph]) -> tuple[np.ndarray, np.ndarray]:
+def _answers(predictor: Predictor, images: list[GreyImage]) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities at NIH's prevalence and flags (bool), [N, 14]."""
-    answers = predictor.predict(films)
+    answers = predictor.predict(images)
     probabilities = [[answer.probabilities[finding] for finding in FINDINGS] for answer in answers]
     flags = [[finding in answer.flagged for finding in FINDINGS] for answer in answers]
     return np.array(probabilities), np.array(flags)
 
 
-def _jpeg(film: Path, quality: int) -> Radiograph:
+def _jpeg(image: Path, quality: int) -> GreyImage:
     file = io.BytesIO()
-    Image.open(film).convert("L").save(file, "JPEG", quality=quality)
-    return radiograph.read(file.getvalue())
+    Image.open(image).convert("L").save(file, "JPEG", quality=quality)
+    return imaging.read_image(file.getvalue())
 
 
-def _smaller(film: Path) -> Radiograph:
+def _smaller(image: Path) -> GreyImage:
     file = io.BytesIO()
-    image = Image.open(film).convert("L")
-    width, height = (3 * side // 4 for side in image.size)
-    image.resize((width, height), Image.Resampling.LANCZOS).save(file, "PNG")
-    return radiograph.read(file.getvalue())
+    whole = Image.open(image).convert("L")
+    width, height = (3 * side // 4 for side in whole.size)
+    whole.resize((width, height), Image.Resampling.LANCZOS).save(file, "PNG")
+    return imaging.read_image(file.getvalue())
 
 
 if __name__ == "__main__":

@@ -11,28 +11,28 @@ import pandas as pd
 from benchmarks import layout, unavoidable
 from benchmarks.figure import Figure
 from benchmarks.timing import seconds
-from cxr import model_folder
+from cxr.model import model_folder
 from cxr_labels import LABELS
 
 
 def evaluation(data: Path, model: Path) -> list[Figure]:
-    """`evaluate` on 1,000 films, report and all, against decoding and running the network alone."""
-    from cxr.training import evaluate
+    """`evaluate` on 1,000 images, report and all, against decoding and running the network alone."""
+    from cxr.evaluation import evaluate
 
     steps = unavoidable.steps(model, model_folder.load(model).image_size)
     folder = layout.labelled(data, data.parent / "labelled", 1000)
-    alone = seconds(steps, layout.films_of(folder, 1000))
+    alone = seconds(steps, layout.images_of(folder, 1000))
     begun = time.perf_counter()
     with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
         evaluate.evaluate(model, folder, data.parent / "report", include_training=True)
     whole = time.perf_counter() - begun
-    what = "evaluating 1,000 films of 1024x1024 / decode + resize + run"
+    what = "evaluating 1,000 images of 1024x1024 / decode + resize + run"
     return [Figure(what, whole / alone, 1.3, "lower")]
 
 
 def resampling(data: Path, model: Path) -> list[Figure]:
-    """Seconds of all intervals: 1,000 resamples over 858 films and 15 labels."""
-    from cxr.training.evaluation import report
+    """Seconds of all intervals: 1,000 resamples over 858 images and 15 labels."""
+    from cxr.evaluation import report
 
     rng = np.random.default_rng(0)
     table = pd.DataFrame(
@@ -49,4 +49,4 @@ def resampling(data: Path, model: Path) -> list[Figure]:
     predicted = report.Predicted(table, targets, scores)
     report.measure(predicted, model_folder.load(model), "patient", None, 0.5)
     taken = time.perf_counter() - begun
-    return [Figure("seconds of 1,000 resamples over 858 films, groups and all", taken, 5, "lower")]
+    return [Figure("seconds of 1,000 resamples over 858 images, groups and all", taken, 5, "lower")]

@@ -1,4 +1,4 @@
-"""Folders of films in the layout of NIH's data, to measure on."""
+"""Folders of images in the layout of NIH's data, to measure on."""
 
 import io
 import os
@@ -9,21 +9,21 @@ from PIL import Image
 
 from cxr_labels import FINDINGS, LABELS
 
-COPIES = 8  # of each film, so that a pass takes long enough to be measured
+COPIES = 8  # of each image, so that a pass takes long enough to be measured
 
 
-def films_of(data: Path, count: int = 24) -> list[bytes]:
-    """The first film files of a folder in the Kaggle sample's layout."""
+def images_of(data: Path, count: int = 24) -> list[bytes]:
+    """The first image files of a folder in the Kaggle sample's layout."""
     return [path.read_bytes() for path in sorted((data / "images").iterdir())[:count]]
 
 
-def lay_out(films: Path, folder: Path) -> Path:
-    """The films several times under other names, in the Kaggle sample's layout.
+def lay_out(images: Path, folder: Path) -> Path:
+    """The images several times under other names, in the Kaggle sample's layout.
 
-    films: a folder in that layout; computed pictures take the place of one that is absent.
+    images: a folder in that layout; computed images take the place of one that is absent.
     """
     (folder / "images").mkdir(parents=True)
-    pictures = sorted((films / "images").glob("*.png")) if films.is_dir() else []
+    pictures = sorted((images / "images").glob("*.png")) if images.is_dir() else []
     contents = [path.read_bytes() for path in pictures] or [_computed(i) for i in range(24)]
     lines = ["Image Index,Finding Labels,Patient ID"]
     for copy in range(COPIES):
@@ -36,14 +36,14 @@ def lay_out(films: Path, folder: Path) -> Path:
 
 
 def labelled(data: Path, folder: Path, count: int) -> Path:
-    """The same films, linked under `count` names, with labels, groups and boxes made up."""
+    """The same images, linked under `count` names, with labels, groups and boxes made up."""
     (folder / "images").mkdir(parents=True)
-    films = sorted((data / "images").iterdir())
+    images = sorted((data / "images").iterdir())
     lines = ["Image Index,Finding Labels,Patient ID,Patient Age,Patient Gender,View Position"]
     boxes = ["Image Index,Finding Label,Bbox [x,y,w,h]"]
     for i in range(count):
         name, label = f"{i:08d}_000.png", LABELS[i % len(LABELS)]
-        os.link(films[i % len(films)], folder / "images" / name)
+        os.link(images[i % len(images)], folder / "images" / name)
         lines.append(
             f"{name},{label},{i // 2},{20 + i % 60},{'MF'[i % 2]},{('PA', 'AP')[i % 3 % 2]}"
         )
@@ -55,7 +55,7 @@ def labelled(data: Path, folder: Path, count: int) -> Path:
 
 
 def _computed(seed: int) -> bytes:
-    """A 1024x1024 PNG that is about as hard to decode as a film."""
+    """A 1024x1024 PNG that is about as hard to decode as an image."""
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.normal(128, 60, (16, 16)).astype(np.float32))
     smooth = np.asarray(coarse.resize((1024, 1024), Image.Resampling.BICUBIC))

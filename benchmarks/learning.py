@@ -1,4 +1,4 @@
-"""The learner that trains in a measurement: as `train.py` has it, on the films at hand."""
+"""The learner that trains in a measurement: as `train.py` has it, on the images at hand."""
 
 import tempfile
 import time
@@ -14,18 +14,19 @@ from fastai.learner import Learner
 from fastcore.basics import GetAttr
 
 from cxr import machine
-from cxr.training import boxes, learner, net, nih, pixels
-from cxr.training.films import Films
+from cxr.datasets import boxes, nih
+from cxr.training import learner, net, pixels
+from cxr.training.images import Images
 from cxr.training.settings import Settings
 
 SIZE = Settings.image_size  # pixels
 
 
-def films_of(data: Path, size: int = SIZE) -> Films:
-    """All films of a folder in the Kaggle sample's layout, decoded, without boxes."""
+def images_of(data: Path, size: int = SIZE) -> Images:
+    """All images of a folder in the Kaggle sample's layout, decoded, without boxes."""
     found = nih.load(data)
     names = list(found.table.image)
-    return Films(pixels.build(found.source, names, size), found.targets, names, boxes.Boxes())
+    return Images(pixels.build(found.source, names, size), found.targets, names, boxes.Boxes())
 
 
 @contextmanager
@@ -36,10 +37,10 @@ def learning(data: Path, model: Path, size: int = SIZE) -> Iterator[Learner]:
     """
     machine.keep_freed_memory()
     learner.seed_everything(0)  # which also decides how a GPU convolves
-    films = films_of(data, size)
-    rows = np.arange(len(films.names))
+    images = images_of(data, size)
+    rows = np.arange(len(images.names))
     with tempfile.TemporaryDirectory() as folder:
-        dls = learner.make_dls(films, rows, rows[:1], learner.batch_size())
+        dls = learner.make_dls(images, rows, rows[:1], learner.batch_size())
         trained = net.load(model).train()
         learn = learner.make_learner(dls, trained, learner.BOX_WEIGHT, Path(folder))
         learn.remove_cb(learn.progress)

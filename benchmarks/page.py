@@ -38,21 +38,21 @@ def _figures(file: str) -> str:
 
 
 def decoders() -> str:
-    """Milliseconds of each decoder for a film of 1024x1024."""
+    """Milliseconds of each decoder for an image of 1024x1024."""
     found = _read("alternatives/serving.json")["decoders"]
     rows = [(kind, name, f"{ms:.1f}") for kind, each in found.items() for name, ms in each.items()]
     return _table(("file", "decoder", "ms"), rows)
 
 
 def sessions() -> str:
-    """ONNX Runtime's settings for a film that is alone, and ways to share the cores."""
+    """ONNX Runtime's settings for an image that is alone, and ways to share the cores."""
     found = _read("alternatives/serving.json")
     alone = _table(
-        ("one film alone", "ms of the network"),
+        ("one image alone", "ms of the network"),
         ((way, f"{ms:.1f}") for way, ms in found["sessions"].items()),
     )
     at_once = _table(
-        ("films at once", "films a second, decoding included"),
+        ("images at once", "images a second, decoding included"),
         ((way, f"{rate:.0f}") for way, rate in found["at_once"].items()),
     )
     opened = found["start"]
@@ -108,13 +108,13 @@ def steps_on_a_gpu() -> str:
     rows = [
         (
             row["step"],
-            f"{row['new films']:.1f}",
+            f"{row['new images']:.1f}",
             f"{row['repeated batch']:.1f}",
-            f"{row['films a second']:,}",
+            f"{row['images a second']:,}",
         )
         for row in _read("alternatives/gpu_steps.json")["steps"]
     ]
-    return _table(("step of 64 films", "ms, new films", "ms, one batch", "films a second"), rows)
+    return _table(("step of 64 images", "ms, new images", "ms, one batch", "images a second"), rows)
 
 
 def _ways(file: str) -> str:
@@ -126,20 +126,20 @@ def _ways(file: str) -> str:
         )
         for row in _read(file)["ways"]
     ]
-    return _table(("way", "seconds a film / train.py's", ""), rows)
+    return _table(("way", "seconds an image / train.py's", ""), rows)
 
 
 def archive() -> str:
-    """How all films of the release were decoded, in tens of thousands."""
+    """How all images of the release were decoded, in tens of thousands."""
     found = _read("archive_size.json")
     rows = [
-        (f"{step['films']:,}", f"{step['seconds']:.0f}", f"{step['mb']}", f"{step['worker_mb']}")
+        (f"{step['images']:,}", f"{step['seconds']:.0f}", f"{step['mb']}", f"{step['worker_mb']}")
         for step in found["decoding"]
     ]
-    table = _table(("films decoded", "seconds", "MB of the program", "MB of a worker"), rows)
+    table = _table(("images decoded", "seconds", "MB of the program", "MB of a worker"), rows)
     rest = (
-        f"The table of {found['films']:,} films was read in {found['table']['seconds']:.1f} s, all "
-        f"films decoded in {found['decoded']['seconds']:.0f} s, and the first batch was there "
+        f"The table of {found['images']:,} images was read in {found['table']['seconds']:.1f} s, all "
+        f"images decoded in {found['decoded']['seconds']:.0f} s, and the first batch was there "
         f"{found['first_batch']['seconds']:.1f} s after the learner was built."
     )
     return f"{table}\n\n{rest}"

@@ -1,6 +1,6 @@
-"""Made-up predictions for as many films as the release has, and every figure measured on them.
+"""Made-up predictions for as many images as the release has, and every figure measured on them.
 
-    python -m benchmarks.predictions FILMS PATIENTS MODEL
+    python -m benchmarks.predictions IMAGES PATIENTS MODEL
 
 Prints the seconds that it took, and the MB that the process held before it began.
 """
@@ -14,38 +14,38 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.child import peak
-from cxr import model_folder
-from cxr.model_folder import Config
-from cxr.prevalence import NIH
-from cxr.probability import log_odds, sigmoid
-from cxr.training.evaluation import report
-from cxr.training.evaluation.report import Predicted
+from cxr.evaluation import report
+from cxr.evaluation.report import Predicted
+from cxr.inference.prevalence import NIH, shares_at
+from cxr.inference.probability import log_odds, sigmoid
+from cxr.model import model_folder
+from cxr.model.model_folder import Config
 from cxr_labels import LABELS
 
 
-def made_up(config: Config, films: int, patients: int, seed: int = 0) -> Predicted:
-    """Films with NIH's prevalences and an AUROC of about 0.74; few patients have very many."""
+def made_up(config: Config, images: int, patients: int, seed: int = 0) -> Predicted:
+    """Images with NIH's prevalences and an AUROC of about 0.74; few patients have very many."""
     rng = np.random.default_rng(seed)
     often = rng.pareto(1.5, patients) + 0.2
-    more = rng.choice(patients, films - patients, p=often / often.sum())
+    more = rng.choice(patients, images - patients, p=often / often.sum())
     table = pd.DataFrame(
         {
             "patient": np.concatenate([np.arange(patients), more]),
-            "age": rng.integers(1, 95, films).astype(float),
-            "sex": rng.choice(["M", "F"], films),
-            "view": rng.choice(["PA", "AP"], films),
+            "age": rng.integers(1, 95, images).astype(float),
+            "sex": rng.choice(["M", "F"], images),
+            "view": rng.choice(["PA", "AP"], images),
         }
     )
-    shares = config.shares(NIH)
-    targets = (rng.random((films, len(LABELS))) < shares).astype(np.uint8)
+    shares = shares_at(config, NIH)
+    targets = (rng.random((images, len(LABELS))) < shares).astype(np.uint8)
     odds = log_odds(shares) + 0.9 * targets + rng.normal(0, 1, targets.shape)
     return Predicted(table, targets, sigmoid(odds))
 
 
-def main(films: str, patients: str, model: str) -> None:
+def main(images: str, patients: str, model: str) -> None:
     """Measures as `evaluate` does, with groups and the baseline from sex, age and view."""
     config = model_folder.load(Path(model))
-    predicted = made_up(config, int(films), int(patients))
+    predicted = made_up(config, int(images), int(patients))
     before, begun = peak(os.getpid()), time.perf_counter()
     report.measure(predicted, config, "patient", None, 0.5)
     print(time.perf_counter() - begun, before)

@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks import child, over_http, pages
 from benchmarks.figure import Figure
 from benchmarks.timing import ratio
-from cxr import model_folder
+from cxr.model import model_folder
 
 
 def first_answer(data: Path, model: Path) -> list[Figure]:
@@ -17,13 +17,13 @@ def first_answer(data: Path, model: Path) -> list[Figure]:
         export = _export_fastai(model, data.parent)
     peer = data.parent / "fastai_page.py"
     peer.write_text(_FASTAI_PAGE)
-    film = sorted((data / "images").iterdir())[0]
+    image = sorted((data / "images").iterdir())[0]
 
     def ours() -> float:
-        return _until_answered(film, "app.py", "--model", str(model))
+        return _until_answered(image, "app.py", "--model", str(model))
 
     def theirs() -> float:
-        return _until_answered(film, str(peer), str(export), python=pages.EVERYTHING)
+        return _until_answered(image, str(peer), str(export), python=pages.EVERYTHING)
 
     what = "from the command to the first answer: a page on fastai's load_learner / app.py"
     return [
@@ -50,17 +50,17 @@ def first_page(data: Path, model: Path) -> list[Figure]:
 
 
 def memory(data: Path, model: Path) -> list[Figure]:
-    """What the page holds after 16 clients were answered and asked for pictures."""
+    """What the page holds after 16 clients were answered and asked for images."""
     from gradio_client import Client, handle_file
 
-    film = handle_file(sorted((data / "images").iterdir())[0])
+    image = handle_file(sorted((data / "images").iterdir())[0])
     with pages.running("app.py", "--model", str(model)) as (address, process):
         over_http.ask(address, data)
         client = Client(address, verbose=False)
         for _ in range(20):
-            client.predict(film, "Mass", api_name="/explain")
+            client.predict(image, "Mass", api_name="/explain")
         resident = child.resident(process.pid)
-    return [Figure("MB resident in the app after 192 films of 16 clients", resident, 450, "lower")]
+    return [Figure("MB resident in the app after 192 images of 16 clients", resident, 450, "lower")]
 
 
 def installed(data: Path, model: Path) -> list[Figure]:
@@ -78,11 +78,11 @@ def _export_fastai(model: Path, folder: Path) -> Path:
     return folder / model_folder.FASTAI
 
 
-def _until_answered(film: Path, *command: str, python: Path = pages.SERVING) -> float:
-    """Seconds from the command until a film is answered."""
+def _until_answered(image: Path, *command: str, python: Path = pages.SERVING) -> float:
+    """Seconds from the command until an image is answered."""
     begun = time.perf_counter()
     with pages.running(*command, python=python) as (address, _):
-        over_http.answer(address, film.read_bytes())
+        over_http.answer(address, image.read_bytes())
         return time.perf_counter() - begun
 
 
@@ -106,15 +106,15 @@ from fastai.learner import load_learner
 learn = load_learner(sys.argv[1])
 
 
-def analyze(film, prevalence):
-    _, flagged, probabilities = learn.predict(str(film))
+def analyze(image, prevalence):
+    _, flagged, probabilities = learn.predict(str(image))
     return dict(zip(learn.dls.vocab, map(float, probabilities)))
 
 
 with gradio.Blocks() as page:
-    film, prevalence = gradio.File(visible=False), gradio.Textbox(visible=False)
+    image, prevalence = gradio.File(visible=False), gradio.Textbox(visible=False)
     gradio.Button(visible=False).click(
-        analyze, [film, prevalence], gradio.JSON(visible=False), api_name="analyze"
+        analyze, [image, prevalence], gradio.JSON(visible=False), api_name="analyze"
     )
 page.launch(server_port=int(sys.argv[-1]))
 """

@@ -1,4 +1,4 @@
-"""How fast films are decoded into the cache, and come out of it as batches."""
+"""How fast images are decoded into the cache, and come out of it as batches."""
 
 import contextlib
 import io
@@ -10,31 +10,35 @@ import numpy as np
 
 from benchmarks import timing
 from benchmarks.figure import Figure
-from cxr import machine, model_folder
+from cxr import machine
+from cxr.model import model_folder
 from cxr_labels import LABELS
 
-EPOCHS = 31  # of cached films, about as long as one of the plain pipeline
+EPOCHS = 31  # of cached images, about as long as one of the plain pipeline
 
 
 def cache(data: Path, model: Path) -> list[Figure]:
-    """Films a second that one core decodes into the cache."""
-    from cxr.training import nih, pixels
+    """Images a second that one core decodes into the cache."""
+    from cxr.datasets import nih
+    from cxr.training import pixels
 
     size = model_folder.load(model).image_size
     found = nih.load(data)
     names = list(found.table.image)
 
-    def build(films: list[str]) -> float:
+    def build(images: list[str]) -> float:
         begun = time.perf_counter()
         with contextlib.redirect_stderr(io.StringIO()):
-            pixels.build(found.source, films, size, processes=1)
+            pixels.build(found.source, images, size, processes=1)
         return time.perf_counter() - begun
 
-    # What a worker needs to start is spent once, however many films there are.
+    # What a worker needs to start is spent once, however many images there are.
     start = build(names[:1])
     speed = (len(names) - 1) / (build(names) - start)
     return [
-        Figure("films/s of 1024x1024 PNG that one core decodes into the cache", speed, 60, "higher")
+        Figure(
+            "images/s of 1024x1024 PNG that one core decodes into the cache", speed, 60, "higher"
+        )
     ]
 
 
@@ -47,22 +51,23 @@ def feed(data: Path, model: Path) -> list[Figure]:
     from fastai.vision.data import ImageBlock
 
     from benchmarks import learning
-    from cxr.training import learner, nih
+    from cxr.datasets import nih
+    from cxr.training import learner
 
     machine.keep_freed_memory()  # as a training does; the plain pipeline gains by it too
-    films = learning.films_of(data)
-    rows = np.arange(len(films.names))
-    cached = learner.make_dls(films, rows, rows[:1], learner.batch_size())
+    images = learning.images_of(data)
+    rows = np.arange(len(images.names))
+    cached = learner.make_dls(images, rows, rows[:1], learner.batch_size())
     places = nih.load(data).source.places
     plain = DataBlock(
         blocks=(ImageBlock(PILImageBW), MultiCategoryBlock(encoded=True, vocab=list(LABELS))),
-        getters=[lambda i: places[films.names[i]], lambda i: films.targets[i]],
+        getters=[lambda i: places[images.names[i]], lambda i: images.targets[i]],
         splitter=IndexSplitter([0]),
-        item_tfms=Resize(films.cache.size, ResizeMethod.Squish),
+        item_tfms=Resize(images.cache.size, ResizeMethod.Squish),
         batch_tfms=aug_transforms(do_flip=False),
     ).dataloaders(rows, bs=learner.batch_size(), num_workers=0)
     ratio = timing.ratio(lambda: _epoch(plain.train), lambda: _epochs(cached.train), rounds=3)
-    what = "films/s of a cached, augmented epoch at 320 px / plain fastai pipeline"
+    what = "images/s of a cached, augmented epoch at 320 px / plain fastai pipeline"
     return [Figure(what, ratio, 25, "higher")]
 
 

@@ -1,4 +1,4 @@
-"""The physical limit of serving: decode a film, reduce it, run the network, and nothing else."""
+"""The physical limit of serving: decode an image, reduce it, run the network, and nothing else."""
 
 import io
 import time
@@ -10,11 +10,13 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
-from cxr import grey_png, machine, model_folder
+from cxr import machine
+from cxr.imaging import grey_png
+from cxr.model import model_folder
 
 
 def steps(model: Path, size: int, threads: int | None = None) -> Callable[[bytes], None]:
-    """What takes a film file through those steps, decoded by the fastest decoder that there is.
+    """What takes an image file through those steps, decoded by the fastest decoder that there is.
 
     ONNX Runtime is as it comes, except that its threads do not go on spinning when a run is over:
     they would slow down whatever is measured next.
@@ -26,24 +28,24 @@ def steps(model: Path, size: int, threads: int | None = None) -> Callable[[bytes
     options.add_session_config_entry("session.force_spinning_stop", "1")
     session = onnxruntime.InferenceSession(str(model / model_folder.ONNX), options)
 
-    def run(film: bytes) -> None:
-        small = np.asarray(_grey(film).resize((size, size), Image.Resampling.BILINEAR), np.float32)
+    def run(image: bytes) -> None:
+        small = np.asarray(_grey(image).resize((size, size), Image.Resampling.BILINEAR), np.float32)
         session.run(None, {"image": small[None, None] / 255})
 
     return run
 
 
-def _grey(film: bytes) -> Image.Image:
-    if decoded := grey_png.decode(film):
+def _grey(image: bytes) -> Image.Image:
+    if decoded := grey_png.decode(image):
         return Image.fromarray(decoded.grey)
-    return Image.open(io.BytesIO(film)).convert("L")
+    return Image.open(io.BytesIO(image)).convert("L")
 
 
-def rate(films: list[bytes], model: Path) -> float:
-    """Films a second that go through those steps, one film on each core."""
+def rate(images: list[bytes], model: Path) -> float:
+    """Images a second that go through those steps, one image on each core."""
     run = steps(model, model_folder.load(model).image_size, threads=1)
     with ThreadPoolExecutor(machine.cores()) as pool:
-        list(pool.map(run, films[: 2 * machine.cores()]))
+        list(pool.map(run, images[: 2 * machine.cores()]))
         begun = time.perf_counter()
-        list(pool.map(run, films))
-        return len(films) / (time.perf_counter() - begun)
+        list(pool.map(run, images))
+        return len(images) / (time.perf_counter() - begun)

@@ -1,4 +1,4 @@
-"""HTML files that open without any network: style and pictures lie in them, all text is escaped."""
+"""HTML files that open without any network: style and images lie in them, all text is escaped."""
 
 import base64
 import io
@@ -31,12 +31,12 @@ def fill(package: str, name: str, filters: Mapping[str, Callable], **values: Any
 
 
 def jpeg(picture: np.ndarray, quality: int) -> bytes:
-    """A picture, uint8 [H, W] or [H, W, 3], as a JPEG file."""
+    """An image, uint8 [H, W] or [H, W, 3], as a JPEG file."""
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "JPEG", quality=quality)
     return file.getvalue()
 
 
 def data_uri(content: bytes, kind: str) -> str:
-    """A picture's file as an address that holds it; kind: "png" or "jpeg"."""
+    """An image's file as an address that holds it; kind: "png" or "jpeg"."""
     return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"

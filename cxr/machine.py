@@ -56,7 +56,7 @@ def share_freed_memory() -> None:
 def give_back_freed_memory() -> None:
     """Frees what only goes round in circles, and makes glibc give the system all that is free.
 
-    By themselves Python is slow to look for films that a failed request's traceback holds, and
+    By themselves Python is slow to look for images that a failed request's traceback holds, and
     glibc gives back little more than a heap's end: what a server holds would grow with what it was
     ever sent at once. Takes milliseconds where what was loaded at the start is frozen (gc.freeze).
     The second half is of no effect where the C library is another.

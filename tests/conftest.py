@@ -1,6 +1,6 @@
-"""What all tests share: where real films lie, a cache of their own, and skips that may not be.
+"""What all tests share: where real images lie, a cache of their own, and skips that may not be.
 
-Real films are not in the repository: they lie in the folder `shared/` beside the checkout. Tests
+Real images are not in the repository: they lie in the folder `shared/` beside the checkout. Tests
 that need them take `nih_folder` or `nih_1024_folder` and are skipped, with the reason, where they
 are absent. With CXR_NO_SKIP=1 in the environment every skipped test fails instead.
 """
@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import planted
 import pytest
 from filelock import FileLock
+from PIL import Image
+from support import IMAGE, ROOT, SHARED, planted
+from support.images import encode
 
-ROOT = Path(__file__).parents[1]
-SHARED = ROOT.parent / "shared"
 NO_SKIP = os.environ.get("CXR_NO_SKIP") == "1"
 
 # `pytest` alone, unlike `python -m pytest`, does not put the project's folder on the path.
@@ -26,18 +26,18 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 # Before any test imports Gradio, which would write a stub file beside each module with components.
-import cxr.serving.lean_gradio  # noqa: E402, F401
+import cxr.web.lean_gradio  # noqa: E402, F401
 
 
 @pytest.fixture(scope="session")
 def nih_folder() -> Path:
-    """2,866 real films at 384 px in the Kaggle sample's layout, with boxes."""
+    """2,866 real images at 384 px in the Kaggle sample's layout, with boxes."""
     return _shared("nih")
 
 
 @pytest.fixture(scope="session")
 def nih_1024_folder() -> Path:
-    """24 real films at their full 1024 px in the Kaggle sample's layout."""
+    """24 real images at their full 1024 px in the Kaggle sample's layout."""
     return _shared("nih_1024")
 
 
@@ -51,7 +51,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> Iterator[None]:
-    """Trainings that tests start have a thread each: more wait for each other on small films."""
+    """Trainings that tests start have a thread each: more wait for each other on small images."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OMP_NUM_THREADS", "1")
         yield
@@ -65,19 +65,19 @@ class Run:
     folder: Path
     printed: str
 
-    def films_of(self, split: str) -> list[str]:
-        """The films of a set, in order."""
+    def images_of(self, split: str) -> list[str]:
+        """The images of a set, in order."""
         with (self.folder / "splits.csv").open(newline="") as file:
             return [row["image_index"] for row in csv.DictReader(file) if row["split"] == split]
 
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """One short training on films with planted marks, which several files look at."""
+    """One short training on images with planted marks, which several files look at."""
     # Of the processes that test side by side the first trains, and the others wait for it.
     shared = tmp_path_factory.getbasetemp()
     shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
-    data, folder = shared / "planted" / "films", shared / "run" / "model"
+    data, folder = shared / "planted" / "images", shared / "run" / "model"
     printed = shared / "printed.txt"
     with FileLock(shared / "run.lock"):
         if not printed.exists():
@@ -85,8 +85,20 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return Run(data, folder, printed.read_text())
 
 
+@pytest.fixture(scope="session")
+def hundred_images(tmp_path_factory) -> Path:
+    """A hundred images, two of them unreadable: enough to cut a fast run off amid them."""
+    folder = tmp_path_factory.mktemp("hundred")
+    with Image.open(IMAGE) as image:
+        image = image.convert("L").resize((256, 256))
+    for i in range(100):
+        turned = image.rotate(i / 10)
+        (folder / f"{i:03d}.png").write_bytes(b"no image" if i in (3, 30) else encode(turned))
+    return folder
+
+
 def _train(data: Path, folder: Path) -> str:
-    """What train.py prints while it trains on these films and makes the folder."""
+    """What train.py prints while it trains on these images and makes the folder."""
     options = {"data": data, "output": folder, "boxes": data / "BBox_List_2017.csv"}
     options |= {"image-size": planted.SIDE, "epochs": 8, "freeze-epochs": 1, "lr": 5e-3}
     command = [sys.executable, str(ROOT / "train.py")]
@@ -99,7 +111,7 @@ def _train(data: Path, folder: Path) -> str:
 def _shared(name: str) -> Path:
     folder = SHARED / name
     if not folder.is_dir():
-        pytest.skip(f"the real films are not there: no folder shared/{name} beside the checkout")
+        pytest.skip(f"the real images are not there: no folder shared/{name} beside the checkout")
     return folder
 
 

@@ -1,1 +1,1 @@
-"""The training half: NIH films in, model folder out. May use torch and fastai."""
+"""The training half: NIH images in, model folder out. May use torch and fastai."""

@@ -1,8 +1,8 @@
 """The next batch is made while a GPU still learns from the last.
 
 A CPU has no hands free for that, and there the input is two percent of a step
-(docs/performance.md): batches are made in turn. On an H100 a step of 64 films at 320 px takes 26.8
-ms with new films and 25.8 ms on one repeated batch. What is drawn for a film is drawn by the CPU's
+(docs/performance.md): batches are made in turn. On an H100 a step of 64 images at 320 px takes 26.8
+ms with new images and 25.8 ms on one repeated batch. What is drawn for an image is drawn by the CPU's
 generator, which no layer of the network on a GPU uses: draws keep their order.
 """
 

@@ -1,10 +1,10 @@
 """Augmentation of a whole batch, on the device that the batch lies on.
 
 Rotation, scale, shift and shear by one grid_sample, then sharpness and noise, contrast and
-brightness, and the marks that JPEG leaves. Flips only where asked for: on a chest film left and
+brightness, and the marks that JPEG leaves. Flips only where asked for: on a chest X-ray left and
 right differ.
 
-All is drawn first, on the CPU, and then done: to all films at once on a GPU, in shares on a CPU,
+All is drawn first, on the CPU, and then done: to all images at once on a GPU, in shares on a CPU,
 each by a thread. What is drawn does not depend on which thread does what.
 """
 
@@ -21,8 +21,8 @@ from fastai.vision.augment import RandTransform
 from fastai.vision.core import TensorImage, TensorImageBW
 
 
-class TensorFilm(TensorImageBW):
-    """Films [N, 1, S, S]; bone white, so shown with a grey colour map that is not inverted."""
+class TensorXray(TensorImageBW):
+    """Images [N, 1, S, S]; bone white, so shown with a grey colour map that is not inverted."""
 
     _show_args: ClassVar = {"cmap": "gray"}
 
@@ -31,20 +31,20 @@ class TensorBoxMap(TensorImageBW):
     """Box maps [N, 15, 32, 32]: the share of each cell that a box of the label covers."""
 
 
-class AugmentFilms(RandTransform):
-    """Draws one random affine map and one change of grey and of grain for each film of a batch.
+class AugmentImages(RandTransform):
+    """Draws one random affine map and one change of grey and of grain for each image of a batch.
 
-    The box maps of the batch move with their films. mirror is the share of the films that
+    The box maps of the batch move with their images. mirror is the share of the images that
     are turned left to right. degrees, scale, shift (share of the side), shear, grey and
     sharpness are the largest changes either way; noise is the largest standard
-    deviation; quality is the lowest of JPEG (1 to 100), which half of the films go through. The
-    last three stand for the web's copies of a film, at other sizes and compressions: without them
+    deviation; quality is the lowest of JPEG (1 to 100), which half of the images go through. The
+    last three stand for the web's copies of an image, at other sizes and compressions: without them
     a net leans on grain that another copy does not have.
 
-    Takes films and maps as the cache holds them, uint8, or float32 0..1; gives float32 0..1.
+    Takes images and maps as the cache holds them, uint8, or float32 0..1; gives float32 0..1.
     """
 
-    order = 5  # before ToFloat: a film is made float when its turn comes
+    order = 5  # before ToFloat: an image is made float when its turn comes
     split_idx = 0  # training only
 
     def __init__(
@@ -65,12 +65,12 @@ class AugmentFilms(RandTransform):
         self.mirror = mirror
 
     def before_call(self, b, split_idx: int) -> None:
-        """Draws the state for the batch, once for films and box maps."""
+        """Draws the state for the batch, once for images and box maps."""
         self.do = split_idx == self.split_idx
         if not self.do:
             return
-        films = b[0] if isinstance(b, tuple | list) else b
-        n, side = len(films), films.shape[-1]
+        images = b[0] if isinstance(b, tuple | list) else b
+        n, side = len(images), images.shape[-1]
 
         def draw(limit: float) -> torch.Tensor:
             return (torch.rand(n) * 2 - 1) * limit
@@ -87,15 +87,15 @@ class AugmentFilms(RandTransform):
             self.theta[torch.rand(n) < self.mirror, :, 0] *= -1
         self.contrast, self.brightness = 1 + draw(self.grey), draw(self.grey / 2)
         self.blur, self.grain = draw(self.sharpness), draw(self.noise).abs()
-        # As many are drawn above 100, which leaves a film as it is, as below.
+        # As many are drawn above 100, which leaves an image as it is, as below.
         self.qualities = 100 + draw(100 - self.quality)
-        # Each film takes its noise from another place of one field, drawn anew for each batch:
-        # drawing it for every pixel would take longer than all else that is done to a film.
+        # Each image takes its noise from another place of one field, drawn anew for each batch:
+        # drawing it for every pixel would take longer than all else that is done to an image.
         self.field = torch.randn(side * side + (n - 1) * _apart(n, side))
 
-    def encodes(self, films: TensorFilm):
-        pixels = films.as_subclass(torch.Tensor)
-        return TensorFilm(in_parts(change, pixels, *self.drawn_for(pixels)))
+    def encodes(self, images: TensorXray):
+        pixels = images.as_subclass(torch.Tensor)
+        return TensorXray(in_parts(change, pixels, *self.drawn_for(pixels)))
 
     def encodes(self, maps: TensorBoxMap):  # type: ignore[no-redef]  # noqa: F811
         cells = maps.as_subclass(torch.Tensor)
@@ -113,13 +113,13 @@ class AugmentFilms(RandTransform):
         kernels[:, 0, 1, 1] += 1 - self.blur
         return kernels * _by_pixel(self.contrast)
 
-    def drawn_for(self, films: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """What `change` takes beside the films [N, 1, S, S]: all but the qualities on their device.
+    def drawn_for(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """What `change` takes beside the images [N, 1, S, S]: all but the qualities on their device.
 
-        Of those the CPU asks which films to compress, and would have to wait for a GPU.
+        Of those the CPU asks which images to compress, and would have to wait for a GPU.
         """
-        n, side, device = len(films), films.shape[-1], films.device
-        white = 255 if films.dtype == torch.uint8 else 1
+        n, side, device = len(images), images.shape[-1], images.device
+        white = 255 if images.dtype == torch.uint8 else 1
         windows = sent(self.field, device).unfold(0, side * side, _apart(n, side))
         drawn = (
             *_places(self.theta, side, side),
@@ -143,7 +143,7 @@ class ToFloat(IntToFloatTensor):
 
 
 def change(
-    films: torch.Tensor,
+    images: torch.Tensor,
     noise: torch.Tensor,
     rows: torch.Tensor,
     columns: torch.Tensor,
@@ -154,15 +154,15 @@ def change(
     steps: torch.Tensor,
     out: torch.Tensor,
 ) -> None:
-    """Films [N, 1, S, S] moved, exposed, with noise and JPEG's marks: 0..1."""
-    moved = move(films.float(), rows, columns)
+    """Images [N, 1, S, S] moved, exposed, with noise and JPEG's marks: 0..1."""
+    moved = move(images.float(), rows, columns)
     exposed = expose(moved, kernels, shift).addcmul_(noise, grain)
     torch.clamp(exposed, 0, 1, out=out)
     _compress(out, qualities, steps)
 
 
 def move(pictures: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
-    """Pictures [N, C, H, W] read at the places rows + columns, 0 outside (bilinear)."""
+    """Images [N, C, H, W] read at the places rows + columns, 0 outside (bilinear)."""
     grid = (rows + columns).permute(0, 2, 3, 1)  # x and y in planes: read far faster than in pairs
     return F.grid_sample(pictures, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
@@ -170,21 +170,21 @@ def move(pictures: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> t
 def _move_maps(
     maps: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor, out: torch.Tensor
 ) -> None:
-    if not maps.is_cuda and not maps.any():  # as of most films; a GPU would have to be waited for
+    if not maps.is_cuda and not maps.any():  # as of most images; a GPU would have to be waited for
         out.zero_()
         return
     cover = maps if maps.is_floating_point() else maps.float().div_(255)
     out.copy_(move(cover, rows, columns))
 
 
-def expose(films: torch.Tensor, kernels: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
-    """Each film [N, 1, S, S] through a 3x3 kernel of its own [N, 1, 3, 3], plus its shift [N]."""
-    as_channels = F.pad(films.transpose(0, 1), (1, 1, 1, 1), mode="replicate")
-    return F.conv2d(as_channels, kernels, shift, groups=len(films)).transpose(0, 1)
+def expose(images: torch.Tensor, kernels: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+    """Each image [N, 1, S, S] through a 3x3 kernel of its own [N, 1, 3, 3], plus its shift [N]."""
+    as_channels = F.pad(images.transpose(0, 1), (1, 1, 1, 1), mode="replicate")
+    return F.conv2d(as_channels, kernels, shift, groups=len(images)).transpose(0, 1)
 
 
 def _apart(n: int, side: int) -> int:
-    """How far the noise of one of n films lies from the next one's, in pixels of their field."""
+    """How far the noise of one of n images lies from the next one's, in pixels of their field."""
     return side * side // (4 * n)
 
 
@@ -221,18 +221,18 @@ _BLOCK = 8
 _LEVEL = 128 / 255  # taken off before, added after: of a block's mean, which is its first cosine
 
 
-def compress(films: torch.Tensor, qualities: torch.Tensor) -> torch.Tensor:
-    """What JPEG leaves of films [N, 1, S, S], 0..1, at a quality each [N]; from 100 on, all.
+def compress(images: torch.Tensor, qualities: torch.Tensor) -> torch.Tensor:
+    """What JPEG leaves of images [N, 1, S, S], 0..1, at a quality each [N]; from 100 on, all.
 
     The lossy step alone: cosines of 8x8 blocks are rounded to the standard's steps, scaled by the
     quality as libjpeg does. A border that fills no block stays as it is.
     """
 
-    def write(films: torch.Tensor, *at: torch.Tensor, out: torch.Tensor) -> None:
-        _compress(out.copy_(films), *at)
+    def write(images: torch.Tensor, *at: torch.Tensor, out: torch.Tensor) -> None:
+        _compress(out.copy_(images), *at)
 
     qualities = qualities.cpu()
-    return in_parts(write, films, qualities, sent(_steps(qualities), films.device))
+    return in_parts(write, images, qualities, sent(_steps(qualities), images.device))
 
 
 def _steps(qualities: torch.Tensor) -> torch.Tensor:
@@ -243,29 +243,29 @@ def _steps(qualities: torch.Tensor) -> torch.Tensor:
     return quanta.round().clamp(1, 255) / 255
 
 
-def _compress(films: torch.Tensor, qualities: torch.Tensor, steps: torch.Tensor) -> None:
+def _compress(images: torch.Tensor, qualities: torch.Tensor, steps: torch.Tensor) -> None:
     """In place. qualities: on the CPU."""
-    side = films.shape[-1] // _BLOCK * _BLOCK
+    side = images.shape[-1] // _BLOCK * _BLOCK
     if not side:
         return
     lossy = (qualities < 100).nonzero()[:, 0]
     if len(lossy):
-        whole, lossy = films[..., :side, :side], sent(lossy, films.device)
+        whole, lossy = images[..., :side, :side], sent(lossy, images.device)
         rounded = _rounded(whole.index_select(0, lossy), steps.index_select(0, lossy))
         whole.index_copy_(0, lossy, rounded)
 
 
-def _rounded(films: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+def _rounded(images: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
     """Whole blocks to cosines, to the nearest step and back, along rows and along columns."""
-    n, side = len(films), films.shape[-1]
+    n, side = len(images), images.shape[-1]
     # Two blocks at a time, where they fit: a processor multiplies larger matrices faster, though
     # half of the numbers are 0.
     wide = 2 * _BLOCK if side % (2 * _BLOCK) == 0 else _BLOCK
-    waves = sent(_WAVES[wide], films.device)
+    waves = sent(_WAVES[wide], images.device)
     each = waves.expand(n * side // wide, wide, wide)  # for each row of blocks
     by_row = (len(each), wide, side)
     # Two stretches of memory take turns, for they stay in a processor's cache.
-    one = films.reshape(-1, wide) @ waves.T
+    one = images.reshape(-1, wide) @ waves.T
     other = torch.bmm(each, one.view(by_row))
     cosines = other.view(n, -1, _BLOCK, side)
     steps = steps.repeat(1, 1, 1, side // _BLOCK)
@@ -290,15 +290,15 @@ def _cosines() -> torch.Tensor:
 _WAVES = {_BLOCK * count: torch.block_diag(*[_cosines()] * count) for count in (1, 2)}
 
 
-class MixFilms(RandTransform):
+class MixImages(RandTransform):
     """Mixup: half of the batches are laid over themselves in another order, in random shares.
 
     Targets mix in the same shares; as their loss is linear in them, that is the mixup of Zhang et
-    al. (2018). Box maps mix too, so that a box counts by its film's share. Mixup keeps a small
+    al. (2018). Box maps mix too, so that a box counts by its image's share. Mixup keeps a small
     training set from being learned by heart.
     """
 
-    order = 30  # behind AugmentFilms
+    order = 30  # behind AugmentImages
     split_idx = 0  # training only
 
     def __init__(self, p: float = 0.5, alpha: float = 0.4):
@@ -314,8 +314,8 @@ class MixFilms(RandTransform):
             share = self.share.sample((n,))
             self.shares = sent(torch.maximum(share, 1 - share), device)
 
-    def encodes(self, films: TensorFilm):
-        return TensorFilm(self._mixed(films))
+    def encodes(self, images: TensorXray):
+        return TensorXray(self._mixed(images))
 
     def encodes(self, targets: TensorMultiCategory):  # type: ignore[no-redef]  # noqa: F811
         return torch.lerp(targets[self.other], targets, self.shares[:, None])
@@ -331,10 +331,10 @@ class MixFilms(RandTransform):
 
 
 def _mix(
-    films: torch.Tensor, others: list[torch.Tensor], shares: torch.Tensor, out: torch.Tensor
+    images: torch.Tensor, others: list[torch.Tensor], shares: torch.Tensor, out: torch.Tensor
 ) -> None:
-    for film, other, share, mixed in zip(films, others, shares, out, strict=True):
-        torch.lerp(other, film, share, out=mixed)
+    for image, other, share, mixed in zip(images, others, shares, out, strict=True):
+        torch.lerp(other, image, share, out=mixed)
 
 
 def sent(part: torch.Tensor, device: torch.device | None) -> torch.Tensor:
@@ -345,27 +345,27 @@ def sent(part: torch.Tensor, device: torch.device | None) -> torch.Tensor:
 
 
 def in_parts(
-    write: Callable[..., None], films: torch.Tensor, *drawn: torch.Tensor | list[torch.Tensor]
+    write: Callable[..., None], images: torch.Tensor, *drawn: torch.Tensor | list[torch.Tensor]
 ) -> torch.Tensor:
-    """What write(films, *drawn, out) writes, float32. Each of drawn has a part for each film.
+    """What write(images, *drawn, out) writes, float32. Each of drawn has a part for each image.
 
-    On a GPU it is called once. On a CPU the films are shared out among as many threads as torch
+    On a GPU it is called once. On a CPU the images are shared out among as many threads as torch
     has, each computing alone: torch's own wait for each other after every operation, for
     milliseconds where another process holds a core. Smaller parts would stay in a core's cache, but
     then the threads hand Python to each other so often that it takes longer.
     """
-    changed = torch.empty(films.shape, device=films.device)
-    if films.device.type != "cpu":
-        write(films, *drawn, out=changed)
+    changed = torch.empty(images.shape, device=images.device)
+    if images.device.type != "cpu":
+        write(images, *drawn, out=changed)
         return changed
     threads, count = _threads()
-    each = -(-len(films) // count)
+    each = -(-len(images) // count)
 
     def work(start: int) -> None:
         share = slice(start, start + each)
-        write(films[share], *(part[share] for part in drawn), out=changed[share])
+        write(images[share], *(part[share] for part in drawn), out=changed[share])
 
-    list(threads.map(work, range(0, len(films), each)))
+    list(threads.map(work, range(0, len(images), each)))
     return changed
 
 

@@ -163,5 +163,5 @@ def _set_random_state(loader: Any, state: dict[str, Any]) -> None:
 
 
 def _shuffler(loader: Any) -> Any:
-    """The loader that deals out the films; of several processes another wraps it."""
+    """The loader that deals out the images; of several processes another wraps it."""
     return loader.dl if isinstance(loader, DistributedDL) else loader

@@ -16,18 +16,18 @@ from fastai.callback.core import Callback
 from cxr.training import distributed
 
 # Pixels that pass through, by device. Compiling takes a CPU 10 to 20 s once and saves it 30 ns a
-# pixel; 1e9 are 300 steps of 32 films at 320 px. It takes an H100 33 s and saves 1.3 ns of 4.1 a
-# pixel: from 4e10 on, 50,000 films of 320 px for eight epochs, a training is over a tenth sooner.
+# pixel; 1e9 are 300 steps of 32 images at 320 px. It takes an H100 33 s and saves 1.3 ns of 4.1 a
+# pixel: from 4e10 on, 50,000 images of 320 px for eight epochs, a training is over a tenth sooner.
 _WORTHWHILE = {"cpu": 1e9, "cuda": 4e10}
 
 
-def callbacks(films: int, size: int, device: torch.device) -> list[Callback]:
-    """What compiles, where that is worth it; films: how many pass through, size: their side.
+def callbacks(images: int, size: int, device: torch.device) -> list[Callback]:
+    """What compiles, where that is worth it; images: how many pass through, size: their side.
 
     Not without a C++ compiler, or in several processes. What decides is the same when a training
     is gone on with.
     """
-    worthwhile = films * size * size > _WORTHWHILE.get(device.type, float("inf"))
+    worthwhile = images * size * size > _WORTHWHILE.get(device.type, float("inf"))
     possible = distributed.processes() == 1 and shutil.which("g++")
     if not (worthwhile and possible):
         return []

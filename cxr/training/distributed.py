@@ -1,6 +1,6 @@
 """Several processes that train one network together, as `accelerate launch` starts them.
 
-Each takes its share of an epoch's films, and gradients are averaged over all. The main process
+Each takes its share of an epoch's images, and gradients are averaged over all. The main process
 alone decodes, writes, exports, measures and prints. With one process nothing here does anything.
 """
 
@@ -20,7 +20,7 @@ from fastcore.basics import patch
 from torch import nn
 
 Answer = TypeVar("Answer")
-# For what the others wait for, such as the decoding of all films. One that died ends them anyway.
+# For what the others wait for, such as the decoding of all images. One that died ends them anyway.
 _PATIENCE = timedelta(days=7)
 
 
@@ -43,7 +43,7 @@ def is_main() -> bool:
 def joined() -> Iterator[None]:
     """Joins the processes for as long as they train together; the others print nothing.
 
-    Raises ValueError when they are of several machines, which share no cache of films.
+    Raises ValueError when they are of several machines, which share no cache of images.
     """
     if processes() == 1:
         yield
@@ -106,9 +106,9 @@ def own_folder(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def shared(learn: Learner) -> Iterator[None]:
-    """Within it the learner trains in all processes at once, each on its share of the films.
+    """Within it the learner trains in all processes at once, each on its share of the images.
 
-    Every film is seen once an epoch; where the films do not divide evenly, some fill up the last
+    Every image is seen once an epoch; where the images do not divide evenly, some fill up the last
     batch. At the end all processes hold the same network.
     """
     if processes() == 1:

@@ -1,17 +1,17 @@
-"""The example films of a model folder: test films that show what the model can do, and cannot.
+"""The example images of a model folder: test images that show what the model can do, and cannot.
 
 All of it is told by how far a finding stands above its threshold, in log-odds (below: negative).
 
-- *Right* for a finding is a film whose label names that finding, where it stands above its
+- *Right* for a finding is an image whose label names that finding, where it stands above its
   threshold and above every finding that the label does not name. By how much is its lead: how
-  confident the model is. For each finding the film with the largest lead is taken, and of the
+  confident the model is. For each finding the image with the largest lead is taken, and of the
   findings the MOST with the largest.
-- *Wrong* is a film where a finding that its label does not name leads in the same way; the largest
-  lead is taken. Where there is none: a film whose findings all stay below their thresholds.
-- *No Finding* is a film so labelled; the one is taken whose highest finding is lowest.
+- *Wrong* is an image where a finding that its label does not name leads in the same way; the largest
+  lead is taken. Where there is none: an image whose findings all stay below their thresholds.
+- *No Finding* is an image so labelled; the one is taken whose highest finding is lowest.
 
 Each is of another patient, and of none that training or choosing saw. It is answered once more as
-the page will answer, from the file that is written: what is then refused, or answered otherwise, is
+the page will answer, from the file that is written: what is then rejected, or answered otherwise, is
 passed over.
 """
 
@@ -25,19 +25,21 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from cxr import model_folder, probability, radiograph
-from cxr.model_folder import Config
-from cxr.prevalence import TRAINING
-from cxr.radiograph import Radiograph
-from cxr.serving.examples import TABLE
-from cxr.serving.predictor import Predictor
-from cxr.training import splits
-from cxr.training.evaluation import answers
-from cxr.training.model_card.use import FILMS_AT
-from cxr.training.nih import NihData
+from cxr import imaging
+from cxr.datasets import splits
+from cxr.datasets.nih import NihData
+from cxr.evaluation import answers
+from cxr.evaluation.model_card.use import IMAGES_AT
+from cxr.imaging import GreyImage
+from cxr.inference import probability
+from cxr.inference.predictor import Predictor
+from cxr.inference.prevalence import TRAINING
+from cxr.model import model_folder
+from cxr.model.examples import TABLE
+from cxr.model.model_folder import Config
 from cxr_labels import DISPLAY, FINDINGS, LABELS, NO_FINDING
 
-MOST = 8  # films that are right
+MOST = 8  # images that are right
 RIGHT, WRONG, NONE = "right", "wrong", "none"
 
 _COLUMNS = ("file", "labels", "source")
@@ -46,18 +48,18 @@ _LEAST = 1e-6  # log-odds by which a finding at its threshold counts as above it
 
 @dataclass(frozen=True)
 class Offer:
-    """A place among the examples, and the films for it, best first.
+    """A place among the examples, and the images for it, best first.
 
-    kind: RIGHT, WRONG or NONE. label: the finding that the film is right for, else "".
+    kind: RIGHT, WRONG or NONE. label: the finding that the image is right for, else "".
     """
 
     kind: str
     label: str
-    films: list[int]
+    images: list[int]
 
     @property
     def why(self) -> str:
-        """One sentence on why such a film is offered."""
+        """One sentence on why such an image is offered."""
         if self.kind == RIGHT:
             return f"The model is right about it: {DISPLAY[self.label].lower()}."
         if self.kind == WRONG:
@@ -66,7 +68,7 @@ class Offer:
 
 
 def rank(above: np.ndarray, targets: np.ndarray) -> list[Offer]:
-    """The offers for N films, those that are right first, the surest finding first.
+    """The offers for N images, those that are right first, the surest finding first.
 
     above: how far each finding stands above its threshold in log-odds, [N, 14]; -inf where it has
     none. targets: 0 or 1, [N, 15].
@@ -75,9 +77,9 @@ def rank(above: np.ndarray, targets: np.ndarray) -> list[Offer]:
     lead = above - _highest(np.where(named, -np.inf, above))[:, None]
     right = []
     for column, label in enumerate(FINDINGS):
-        films = _best_first(np.where(named[:, column], lead[:, column], -np.inf), above=0)
-        if films:
-            right.append((lead[films[0], column], Offer(RIGHT, label, films)))
+        images = _best_first(np.where(named[:, column], lead[:, column], -np.inf), above=0)
+        if images:
+            right.append((lead[images[0], column], Offer(RIGHT, label, images)))
     right.sort(key=lambda item: -item[0])
     rightly = _highest(np.where(named, above, -np.inf))
     wrong = _best_first(np.where(named, -np.inf, above).max(1) - rightly, above=0)
@@ -93,8 +95,8 @@ def rank(above: np.ndarray, targets: np.ndarray) -> list[Offer]:
 def write(folder: Path, predictor: Predictor, data: NihData, split: np.ndarray) -> None:
     """Writes examples/ of a model folder, in place of an older one; needs its predictions.csv.
 
-    The films are PNG, grey, at the size of the files they come from; examples.csv lists them with
-    their labels and source. split: of each film of the data, one of splits.NAMES.
+    The images are PNG, grey, at the size of the files they come from; examples.csv lists them with
+    their labels and source. split: of each image of the data, one of splits.NAMES.
     """
     place = folder / model_folder.EXAMPLES
     part = folder / f".{model_folder.EXAMPLES}.part"
@@ -103,20 +105,20 @@ def write(folder: Path, predictor: Predictor, data: NihData, split: np.ndarray) 
     with (part / TABLE).open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(_COLUMNS)
-        for row, film, why in _choose(folder, predictor, data, split):
-            image = data.table.image[row]
-            name = image if image.lower().endswith(".png") else f"{image}.png"
-            Image.fromarray(radiograph.eight_bits(film)).save(part / name)
+        for row, image, why in _choose(folder, predictor, data, split):
+            source = data.table.image[row]
+            name = source if source.lower().endswith(".png") else f"{source}.png"
+            Image.fromarray(imaging.eight_bits(image)).save(part / name)
             labels = "|".join(np.array(LABELS)[data.targets[row] == 1])
-            table.writerow((name, labels, _source(image, why)))
+            table.writerow((name, labels, _source(source, why)))
     shutil.rmtree(place, ignore_errors=True)
     part.rename(place)
 
 
 def _choose(
     folder: Path, predictor: Predictor, data: NihData, split: np.ndarray
-) -> Iterator[tuple[int, Radiograph, str]]:
-    """Row of the data, film and why, of each film that is offered."""
+) -> Iterator[tuple[int, GreyImage, str]]:
+    """Row of the data, image and why, of each image that is offered."""
     rows, probabilities = _held_out(folder, data, split)
     read = answers.reader(data.source.reader(), list(data.table.image))
     patients = data.table.patient.to_numpy()
@@ -125,17 +127,17 @@ def _choose(
     for offer in rank(_above(predictor.config, probabilities), data.targets[rows]):
         if offer.kind == RIGHT and right == MOST:
             continue
-        for row in rows[offer.films]:
-            film = read(row) if patients[row] not in taken else None
-            if film is not None and _holds(offer, predictor, film, data.targets[row]):
-                yield int(row), film, offer.why
+        for row in rows[offer.images]:
+            image = read(row) if patients[row] not in taken else None
+            if image is not None and _holds(offer, predictor, image, data.targets[row]):
+                yield int(row), image, offer.why
                 taken.add(patients[row])
                 right += offer.kind == RIGHT
                 break
 
 
 def _held_out(folder: Path, data: NihData, split: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the test films of patients that no other set knows, and what was predicted there."""
+    """Rows of the test images of patients that no other set knows, and what was predicted there."""
     found = pd.read_csv(folder / model_folder.PREDICTIONS, dtype={"image_index": str})
     rows = pd.Index(data.table.image).get_indexer(found.image_index)
     patients = data.table.patient.to_numpy()
@@ -144,14 +146,14 @@ def _held_out(folder: Path, data: NihData, split: np.ndarray) -> tuple[np.ndarra
     return rows[kept], found.loc[kept, list(LABELS)].to_numpy(float)
 
 
-def _holds(offer: Offer, predictor: Predictor, film: Radiograph, targets: np.ndarray) -> bool:
-    """Whether the page, given that film, answers as the offer says."""
-    answer = predictor.predict([film], TRAINING)[0]
-    if answer.verdict.refused:
+def _holds(offer: Offer, predictor: Predictor, image: GreyImage, targets: np.ndarray) -> bool:
+    """Whether the page, given that image, answers as the offer says."""
+    answer = predictor.predict([image], TRAINING)[0]
+    if answer.verdict.rejected:
         return False
     above = _above(predictor.config, np.array([list(answer.probabilities.values())]))
     offers = rank(above, targets[None])
-    return any(one.films and (one.kind, one.label) == (offer.kind, offer.label) for one in offers)
+    return any(one.images and (one.kind, one.label) == (offer.kind, offer.label) for one in offers)
 
 
 def _above(config: Config, probabilities: np.ndarray) -> np.ndarray:
@@ -165,7 +167,7 @@ def _above(config: Config, probabilities: np.ndarray) -> np.ndarray:
 
 
 def _highest(above: np.ndarray) -> np.ndarray:
-    """The highest of a film's findings [N, 14], or 0, its threshold, where all are below: [N]."""
+    """The highest of an image's findings [N, 14], or 0, its threshold, where all are below: [N]."""
     return np.maximum(above.max(1), 0)
 
 
@@ -177,6 +179,6 @@ def _best_first(scores: np.ndarray, above: float) -> list[int]:
 
 def _source(image: str, why: str) -> str:
     return (
-        f"Film {image} of NIH ChestX-ray14, NIH Clinical Center ({FILMS_AT}), held out: the model "
+        f"Image {image} of NIH ChestX-ray14, NIH Clinical Center ({IMAGES_AT}), held out: the model "
         f"was neither trained on it nor chosen by it. {why}"
     )

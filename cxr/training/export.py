@@ -18,9 +18,10 @@ from fastai.losses import BCEWithLogitsLossFlat
 from PIL import Image
 from safetensors.torch import save_file
 
-from cxr import atomic, model_folder, radiograph
-from cxr.training.augment import TensorFilm
-from cxr.training.net import EvidenceNet
+from cxr import atomic, imaging
+from cxr.model import model_folder
+from cxr.training.augment import TensorXray
+from cxr.training.net import HeatmapNet
 from cxr_labels import LABELS
 
 TOLERANCE = 1e-4  # largest difference in logits between the forms of one network
@@ -33,7 +34,7 @@ class ExportError(RuntimeError):
 class _AllOutputs(torch.nn.Module):
     """The network with its three outputs as a plain tuple, as the ONNX file gives them."""
 
-    def __init__(self, net: EvidenceNet):
+    def __init__(self, net: HeatmapNet):
         super().__init__()
         self.net = net
 
@@ -41,8 +42,8 @@ class _AllOutputs(torch.nn.Module):
         return tuple(self.net.outputs(image))
 
 
-class ReadFilm(Transform):
-    """Film file -> TensorFilm float32 [1, S, S], 0..1, read by the functions that serve."""
+class ReadImage(Transform):
+    """Image file -> TensorXray float32 [1, S, S], 0..1, read by the functions that serve."""
 
     input_types = (str, Path)  # what `learn.predict` takes
 
@@ -50,15 +51,15 @@ class ReadFilm(Transform):
         super().__init__()
         self.size = size
 
-    def encodes(self, path: str | Path) -> TensorFilm:
-        pixels = radiograph.squeeze(radiograph.read(path), self.size)
-        return TensorFilm(torch.from_numpy(pixels)[None])
+    def encodes(self, path: str | Path) -> TensorXray:
+        pixels = imaging.resize(imaging.read_image(path), self.size)
+        return TensorXray(torch.from_numpy(pixels)[None])
 
 
-def export(net: EvidenceNet, size: int, folder: Path, films: np.ndarray) -> None:
+def export(net: HeatmapNet, size: int, folder: Path, images: np.ndarray) -> None:
     """Writes model.onnx, model.safetensors, model.pkl and pyproject.toml into the folder.
 
-    films: float32 [N, 1, S, S], real films on which the ONNX file must agree with the network.
+    images: float32 [N, 1, S, S], real images on which the ONNX file must agree with the network.
     Raises ExportError when it differs by more than 1e-4 in a logit.
     """
     net = net.cpu().float().eval().to(memory_format=torch.contiguous_format)
@@ -66,27 +67,27 @@ def export(net: EvidenceNet, size: int, folder: Path, films: np.ndarray) -> None
     state = {name: tensor.contiguous() for name, tensor in net.state_dict().items()}
     with atomic.replacing(folder / model_folder.SAFETENSORS) as part:
         save_file(state, part)
-    _write_onnx(net, size, folder / model_folder.ONNX, films)
+    _write_onnx(net, size, folder / model_folder.ONNX, images)
     write_fastai(net, size, folder)
 
 
-def _write_onnx(net: EvidenceNet, size: int, path: Path, films: np.ndarray) -> None:
+def _write_onnx(net: HeatmapNet, size: int, path: Path, images: np.ndarray) -> None:
     with atomic.replacing(path) as part, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             _AllOutputs(net).eval(),
-            # Two films: with one, the exporter takes the batch for a constant.
+            # Two images: with one, the exporter takes the batch for a constant.
             (torch.rand(2, 1, size, size),),
             part,
             input_names=["image"],
-            output_names=["logits", "evidence", "embedding"],
+            output_names=["logits", "heatmaps", "embedding"],
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             dynamo=True,
             external_data=False,
             verbose=False,
         )
         _strip(part)
-        _check_parity(net, part, films)
+        _check_parity(net, part, images)
 
 
 def _strip(path: Path) -> None:
@@ -102,11 +103,11 @@ def _strip(path: Path) -> None:
     onnx.save(model, path)
 
 
-def _check_parity(net: EvidenceNet, path: Path, films: np.ndarray) -> None:
+def _check_parity(net: HeatmapNet, path: Path, images: np.ndarray) -> None:
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     with torch.no_grad():
-        wanted = net(torch.from_numpy(films)).numpy()
-    (logits,) = session.run(["logits"], {"image": films})
+        wanted = net(torch.from_numpy(images)).numpy()
+    (logits,) = session.run(["logits"], {"image": images})
     difference = float(np.abs(logits - wanted).max())
     if not difference <= TOLERANCE:
         raise ExportError(
@@ -115,19 +116,19 @@ def _check_parity(net: EvidenceNet, path: Path, films: np.ndarray) -> None:
         )
 
 
-def write_fastai(net: EvidenceNet, size: int, folder: Path) -> None:
-    """Writes model.pkl, a learner whose pipeline takes a film file: `learn.predict("film.png")`,
+def write_fastai(net: HeatmapNet, size: int, folder: Path) -> None:
+    """Writes model.pkl, a learner whose pipeline takes an image file: `learn.predict("image.png")`,
     and pyproject.toml into the folder.
 
     It carries neither the pixel cache nor a path of the machine that trained it.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        # fastai runs its pipeline once when it is built; the export drops the films again.
+        # fastai runs its pipeline once when it is built; the export drops the images again.
         blank = Path(scratch) / "blank.png"
         Image.new("L", (size, size)).save(blank)
         block = DataBlock(
             blocks=(TransformBlock, MultiCategoryBlock(encoded=True, vocab=list(LABELS))),
-            getters=[ReadFilm(size), _no_labels],
+            getters=[ReadImage(size), _no_labels],
             splitter=IndexSplitter([1]),
         )
         dls = block.dataloaders([blank] * 2, bs=1, num_workers=0, device=torch.device("cpu"))

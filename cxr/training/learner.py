@@ -1,4 +1,4 @@
-"""The fastai learner: cached films in, a trained EvidenceNet out."""
+"""The fastai learner: cached images in, a trained HeatmapNet out."""
 
 import tempfile
 from collections.abc import Sequence
@@ -23,16 +23,16 @@ from fastai.torch_core import TensorMultiCategory, set_seed, to_detach
 from fastai.vision.augment import RandTransform, aug_transforms
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from cxr import model_folder
+from cxr.datasets.boxes import GRID
+from cxr.evaluation.metrics import mean_auroc
+from cxr.model import model_folder
 from cxr.training import compiled, distributed
 from cxr.training.adam import Adam
 from cxr.training.ahead import MakeAhead
-from cxr.training.augment import AugmentFilms, MixFilms, TensorBoxMap, TensorFilm, ToFloat, sent
-from cxr.training.boxes import GRID
+from cxr.training.augment import AugmentImages, MixImages, TensorBoxMap, TensorXray, ToFloat, sent
 from cxr.training.checkpoint import Checkpoint, Progress
-from cxr.training.evaluation.metrics import mean_auroc
-from cxr.training.films import Films
-from cxr.training.net import EvidenceNet
+from cxr.training.images import Images
+from cxr.training.net import HeatmapNet
 from cxr.training.settings import ARTICLE, DEFAULT
 from cxr_labels import LABELS
 
@@ -43,16 +43,16 @@ _TINY = 1e-6  # in place of 0 below a fraction whose upper part is 0
 
 
 def make_dls(
-    films: Films,
+    images: Images,
     train: np.ndarray,
     valid: np.ndarray,
     batch_size: int,
     recipe: str = DEFAULT,
     mirror: bool = False,
 ) -> DataLoaders:
-    """fastai loaders over the cached films. train, valid: indices of films.
+    """fastai loaders over the cached images. train, valid: indices of images.
 
-    A batch is (films [B, 1, S, S] 0..1, targets [B, 15], box maps [B, 15, 32, 32] 0..1).
+    A batch is (images [B, 1, S, S] 0..1, targets [B, 15], box maps [B, 15, 32, 32] 0..1).
     """
     rows = np.concatenate([train, valid])
     # fastai drops a last batch that is not full: there must be one that is.
@@ -63,7 +63,7 @@ def make_dls(
             MultiCategoryBlock(encoded=True, vocab=list(LABELS)),
             TransformBlock,
         ),
-        dl_type=_cached_dl(films),
+        dl_type=_cached_dl(images),
         n_inp=1,
         splitter=IndexSplitter(np.arange(len(train), len(rows))),
         batch_tfms=[ToFloat(), *_augmentation(recipe, mirror)],
@@ -75,30 +75,30 @@ def _augmentation(recipe: str, mirror: bool) -> list[RandTransform]:
     """This project's own, or fastai's defaults, flips and all, as the 2021 article used them."""
     if recipe == ARTICLE:
         return aug_transforms()
-    return [AugmentFilms(mirror=0.5 if mirror else 0.0), MixFilms()]
+    return [AugmentImages(mirror=0.5 if mirror else 0.0), MixImages()]
 
 
 def _batch(
-    films: Films, rows: Sequence[int], device: torch.device | None
-) -> tuple[TensorFilm, TensorMultiCategory, TensorBoxMap]:
-    """Films uint8 [B, 1, S, S], targets [B, 15], box maps uint8 [B, 15, 32, 32]."""
-    read = [films.cache.film(i) for i in rows]
+    images: Images, rows: Sequence[int], device: torch.device | None
+) -> tuple[TensorXray, TensorMultiCategory, TensorBoxMap]:
+    """Images uint8 [B, 1, S, S], targets [B, 15], box maps uint8 [B, 15, 32, 32]."""
+    read = [images.cache.image(i) for i in rows]
     on_gpu = device is not None and device.type == "cuda"
     pixels = torch.empty((len(rows), 1, *read[0].shape), dtype=torch.uint8, pin_memory=on_gpu)
     np.stack(read, out=pixels.numpy()[:, 0])
     box_maps = np.zeros((len(rows), len(LABELS), GRID, GRID), np.uint8)
     for place, i in enumerate(rows):
-        if films.names[i] in films.boxes.of_film:
-            box_maps[place] = films.boxes.map_of(films.names[i])
-    targets = films.targets[list(rows)].astype(np.float32)
+        if images.names[i] in images.boxes.of_image:
+            box_maps[place] = images.boxes.map_of(images.names[i])
+    targets = images.targets[list(rows)].astype(np.float32)
     return (
-        TensorFilm(sent(pixels, device)),
+        TensorXray(sent(pixels, device)),
         TensorMultiCategory(sent(torch.from_numpy(targets), device)),
         TensorBoxMap(sent(torch.from_numpy(box_maps), device)),
     )
 
 
-def _cached_dl(films: Films) -> type[TfmdDL]:
+def _cached_dl(images: Images) -> type[TfmdDL]:
     """A loader that reads a batch from the cache at once, and sends it to the device.
 
     fastai's own takes its pipeline item by item, which costs more than the reading.
@@ -109,7 +109,7 @@ def _cached_dl(films: Films) -> type[TfmdDL]:
             return int(self.dataset.items[s or 0])
 
         def create_batch(self, b):
-            return _batch(films, b, self.device)
+            return _batch(images, b, self.device)
 
         def retain(self, res, b):
             return res  # the types are right already
@@ -118,7 +118,7 @@ def _cached_dl(films: Films) -> type[TfmdDL]:
 
 
 class BoxTeacher(Callback):
-    """Teaches the evidence maps where findings lie, on films that have a box; else does nothing.
+    """Teaches the heatmaps where findings lie, on images that have a box; else does nothing.
 
     Adds `weight` times the cross-entropy between the softmax of a finding's map over its cells
     and the box as a distribution over them, averaged over the boxes of the batch. Takes the box
@@ -129,7 +129,7 @@ class BoxTeacher(Callback):
         self.weight = weight
 
     def before_fit(self):
-        self.hook = hook_output(self.model.evidence, detach=False)
+        self.hook = hook_output(self.model.heatmap, detach=False)
 
     def before_batch(self):
         *yb, self.box_maps = self.yb
@@ -144,17 +144,17 @@ class BoxTeacher(Callback):
         self.hook.remove()
 
 
-def box_loss(evidence: torch.Tensor, box_maps: torch.Tensor) -> torch.Tensor:
+def box_loss(heatmap: torch.Tensor, box_maps: torch.Tensor) -> torch.Tensor:
     """Cross-entropy between softmax(map) and box, mean over the boxes; 0 when there are none.
 
-    evidence: [B, K, h, w]. box_maps: [B, K, g, g], cover of each cell, all 0 where no box is. A box
-    weighs as much as the cell that it covers most: 1, or its film's share where films were mixed.
+    heatmap: [B, K, h, w]. box_maps: [B, K, g, g], cover of each cell, all 0 where no box is. A box
+    weighs as much as the cell that it covers most: 1, or its image's share where images were mixed.
     """
     share = box_maps.flatten(2).amax(-1)
     # Of all maps, for to pick out those with a box a GPU would have to be waited for.
-    cover = F.adaptive_avg_pool2d(box_maps, (evidence.shape[-2], evidence.shape[-1])).flatten(2)
+    cover = F.adaptive_avg_pool2d(box_maps, (heatmap.shape[-2], heatmap.shape[-1])).flatten(2)
     wanted = cover / cover.sum(-1, keepdim=True).clamp(min=_TINY)
-    log_map = evidence.flatten(2).float().log_softmax(-1)
+    log_map = heatmap.flatten(2).float().log_softmax(-1)
     return -((wanted * log_map).sum(-1) * share).sum() / share.sum().clamp(min=_TINY)
 
 
@@ -199,9 +199,9 @@ class WeightAverage(Callback):
 
 
 class MeanAuroc(Metric):
-    """Mean AUROC of the labels that have films with and without them, over the whole set.
+    """Mean AUROC of the labels that have images with and without them, over the whole set.
 
-    Of several processes, each gathers the answers of all, without the films that filled up.
+    Of several processes, each gathers the answers of all, without the images that filled up.
     """
 
     def reset(self):
@@ -243,14 +243,14 @@ class ProgressBar(ProgressCallback):
 
 
 class ChannelsLast(Callback):
-    """Films and weights in channels-last order, which convolutions run faster in."""
+    """Images and weights in channels-last order, which convolutions run faster in."""
 
     def before_fit(self):
         self.learn.model.to(memory_format=torch.channels_last)
 
     def before_batch(self):
-        films = self.xb[0].as_subclass(torch.Tensor)
-        self.learn.xb = (films.contiguous(memory_format=torch.channels_last),)
+        images = self.xb[0].as_subclass(torch.Tensor)
+        self.learn.xb = (images.contiguous(memory_format=torch.channels_last),)
 
 
 class ResumableLearner(Learner):
@@ -269,14 +269,14 @@ class ResumableLearner(Learner):
             self._with_events(self._do_epoch, "epoch", CancelEpochException)
 
 
-def make_learner(dls: DataLoaders, net: EvidenceNet, box_weight: float, folder: Path) -> Learner:
+def make_learner(dls: DataLoaders, net: HeatmapNet, box_weight: float, folder: Path) -> Learner:
     """A fastai learner of the net on the loaders, with what the machine at hand is good at."""
     learn = ResumableLearner(
         dls,
         net,
         loss_func=BCEWithLogitsLossFlat(),
         opt_func=Adam,
-        splitter=EvidenceNet.parameter_groups,
+        splitter=HeatmapNet.parameter_groups,
         # Frozen is frozen, with BnFreeze the statistics too: else each step goes back through the
         # whole body, and forward through it once more for every batch norm.
         train_bn=False,
@@ -309,7 +309,7 @@ def fit(
     """Frozen epochs (the head alone), then the body too; returns and writes the history.
 
     On a CPU the early half of the body stays frozen: that doubles the speed, and its edges and
-    textures change least. In a long training it is compiled. size: of the films, in pixels. kept:
+    textures change least. In a long training it is compiled. size: of the images, in pixels. kept:
     where a checkpoint is written after each epoch. progress: how far an earlier training has come;
     the learning rate at least is in it.
     """
@@ -323,8 +323,8 @@ def fit(
         else:
             learn.unfreeze()
         rates = slice(rate * BODY_RATE, rate)
-        films = epochs * learn.dls.train.n
-        callbacks = compiled.callbacks(films, size, learn.dls.device)
+        images = epochs * learn.dls.train.n
+        callbacks = compiled.callbacks(images, size, learn.dls.device)
         progress = _fit_phase(learn, UNFROZEN, epochs, rates, kept, progress, callbacks)
     history = pd.DataFrame(progress.history)
     history["epoch"] = np.arange(1, len(history) + 1)
@@ -342,7 +342,7 @@ def seed_everything(seed: int) -> None:
 
 
 def batch_size() -> int:
-    """Films a step: 32 on a CPU, where more only costs memory, 64 on a GPU.
+    """Images a step: 32 on a CPU, where more only costs memory, 64 on a GPU.
 
     With 128 an H100 is 6 % faster, but the Kaggle sample has half as many steps an epoch.
     """

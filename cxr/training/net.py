@@ -1,7 +1,7 @@
-"""The network: a timm body with an evidence head.
+"""The network: a timm body with a heatmap head.
 
-Each finding has an evidence map, and its logit is pooled from that map and from nothing else: what
-the reader sees on the film is what the score is made of.
+Each finding has an heatmap, and its logit is pooled from that map and from nothing else: what
+the reader sees on the image is what the score is made of.
 """
 
 import json
@@ -18,30 +18,30 @@ from safetensors.torch import load_file
 from timm.models import adapt_input_conv
 from torch import nn
 
-from cxr import model_folder
+from cxr.model import model_folder
 from cxr_labels import LABELS
 
 POOLING = "log-sum-exp, learned sharpness per label"
-SMOOTHING = 0.7  # px, standard deviation of the Gaussian that films are smoothed by
+SMOOTHING = 0.7  # px, standard deviation of the Gaussian that images are smoothed by
 PACKAGED = "tf_efficientnet_lite0"  # the body whose ImageNet weights come in a package
 
 
 class Outputs(NamedTuple):
-    """What the network says of N films.
+    """What the network says of N images.
 
-    logits: float32 [N, 15]. evidence: float32 [N, 15, h, w]. embedding: float32 [N, D].
+    logits: float32 [N, 15]. heatmap: float32 [N, 15, h, w]. embedding: float32 [N, D].
     """
 
     logits: torch.Tensor
-    evidence: torch.Tensor
+    heatmap: torch.Tensor
     embedding: torch.Tensor
 
 
-class EvidenceNet(nn.Module):
-    """Films float32 [N, 1, S, S], 0..1, bone white -> logits [N, 15].
+class HeatmapNet(nn.Module):
+    """Images float32 [N, 1, S, S], 0..1, bone white -> logits [N, 15].
 
     body: a timm model that offers features at strides 16 and 32, with one input channel.
-    The evidence head adds 1x1 convolutions of both, on the stride-16 grid (after feature pyramid
+    The heatmap head adds 1x1 convolutions of both, on the stride-16 grid (after feature pyramid
     networks, Lin et al. 2017), and pools with a soft maximum whose sharpness is learned for each
     label (log-sum-exp, after Pinheiro and Collobert 2015).
     """
@@ -59,13 +59,13 @@ class EvidenceNet(nn.Module):
         fine, coarse = self.body.feature_info.channels()
         self.fine = nn.Conv2d(fine, len(LABELS), 1)
         self.coarse = nn.Conv2d(coarse, len(LABELS), 1, bias=False)
-        self.evidence = nn.Identity()  # the place where training reads the maps
+        self.heatmap = nn.Identity()  # the place where training reads the maps
         self.log_sharpness = nn.Parameter(torch.zeros(len(LABELS)))
         self.drop = nn.Dropout2d(0.2)
         # Normalisation lives in the network, so that no caller can forget it.
         self.register_buffer("mean", torch.tensor(mean))
         self.register_buffer("std", torch.tensor(std))
-        # What a copy of a film at another size or compression changes is finest grain: it is
+        # What a copy of an image at another size or compression changes is finest grain: it is
         # smoothed away first (docs/experiments.md).
         self.register_buffer("smoothing", _gaussian(SMOOTHING))
         for layer in (self.fine, self.coarse):
@@ -77,19 +77,19 @@ class EvidenceNet(nn.Module):
         with torch.no_grad():
             self.fine.get_parameter("bias").copy_(torch.logit(share))
 
-    def outputs(self, films: torch.Tensor) -> Outputs:
-        """Logits, evidence maps and embedding of films [N, 1, S, S]."""
-        smooth = F.conv2d(F.pad(films, (1, 1, 1, 1), mode="replicate"), self.smoothing)
+    def outputs(self, images: torch.Tensor) -> Outputs:
+        """Logits, heatmaps and embedding of images [N, 1, S, S]."""
+        smooth = F.conv2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), self.smoothing)
         fine, coarse = self.body((smooth - self.mean) / self.std)
         raised = F.interpolate(
             self.coarse(self.drop(coarse)), fine.shape[-2:], mode="bilinear", align_corners=False
         )
-        evidence = self.evidence(self.fine(self.drop(fine)) + raised)
-        return Outputs(pool(evidence, self.log_sharpness), evidence, coarse.mean((2, 3)))
+        heatmap = self.heatmap(self.fine(self.drop(fine)) + raised)
+        return Outputs(pool(heatmap, self.log_sharpness), heatmap, coarse.mean((2, 3)))
 
-    def forward(self, films: torch.Tensor) -> torch.Tensor:
-        """Logits [N, 15] of films [N, 1, S, S]."""
-        return self.outputs(films).logits
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Logits [N, 15] of images [N, 1, S, S]."""
+        return self.outputs(images).logits
 
     def halves(self) -> tuple[list[nn.Module], list[nn.Module]]:
         """The stages of the body to stride 8, and those behind them."""
@@ -103,24 +103,24 @@ class EvidenceNet(nn.Module):
         return [*groups, [p for p in self.parameters() if id(p) not in body]]
 
 
-def pool(evidence: torch.Tensor, log_sharpness: torch.Tensor) -> torch.Tensor:
-    """Evidence maps [N, K, h, w] -> logits [N, K]: (logsumexp(r e) - log(h w)) / r, r > 0 per map.
+def pool(heatmap: torch.Tensor, log_sharpness: torch.Tensor) -> torch.Tensor:
+    """Heatmaps [N, K, h, w] -> logits [N, K]: (logsumexp(r e) - log(h w)) / r, r > 0 per map.
 
     r near 0 gives the mean of the map, a large r its maximum.
     """
     sharpness = log_sharpness.exp()[:, None]
-    flat = evidence.flatten(2).float()
+    flat = heatmap.flatten(2).float()
     return (torch.logsumexp(flat * sharpness, -1) - math.log(flat.shape[-1])) / sharpness[:, 0]
 
 
-def load(folder: str | Path) -> EvidenceNet:
+def load(folder: str | Path) -> HeatmapNet:
     """The network of a model folder, in eval mode, from model.safetensors.
 
     Raises OSError when the folder has no such file.
     """
     folder = Path(folder)
     config = json.loads((folder / model_folder.CONFIG).read_text(encoding="utf-8"))
-    net = EvidenceNet(config["architecture"], pretrained=False)
+    net = HeatmapNet(config["architecture"], pretrained=False)
     unsmoothed = {
         "smoothing": _gaussian(0.0)
     }  # as the first networks were, which hold no such thing
@@ -128,7 +128,7 @@ def load(folder: str | Path) -> EvidenceNet:
     return net.eval()
 
 
-def average(folders: Sequence[str | Path]) -> EvidenceNet:
+def average(folders: Sequence[str | Path]) -> HeatmapNet:
     """The network whose weights are the mean of those of several model folders.
 
     Networks that were fine-tuned from one start lie in one valley of the loss, and their mean is
@@ -151,7 +151,7 @@ def average(folders: Sequence[str | Path]) -> EvidenceNet:
 
 
 def _gaussian(sigma: float) -> torch.Tensor:
-    """A 3x3 kernel [1, 1, 3, 3] that sums to 1. sigma: in pixels; 0 leaves films as they are."""
+    """A 3x3 kernel [1, 1, 3, 3] that sums to 1. sigma: in pixels; 0 leaves images as they are."""
     away = torch.tensor([1.0, 0.0, 1.0])
     side = torch.exp(-away / (2 * sigma**2)) if sigma else 1 - away
     kernel = torch.outer(side, side)

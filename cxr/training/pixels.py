@@ -1,9 +1,9 @@
-"""The pixel cache: every film decoded once, at the training size, into one file on disk.
+"""The pixel cache: every image decoded once, at the training size, into one file on disk.
 
-`films.npy` is a plain uint8 array [N, S, S] that NumPy can memory-map. Workers write their films
+`images.npy` is a plain uint8 array [N, S, S] that NumPy can memory-map. Workers write their images
 into it at their places, and `state.npy` records what is done, so that a broken build goes on
-where it stopped, and a film whose file changed is decoded again. Neither building nor reading
-maps the file into memory: resident memory does not grow with the number of films.
+where it stopped, and an image whose file changed is decoded again. Neither building nor reading
+maps the file into memory: resident memory does not grow with the number of images.
 """
 
 import hashlib
@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from cxr import atomic, machine, radiograph
-from cxr.training.nih import DataError, FilmReader, FilmSource
+from cxr import atomic, imaging, machine
+from cxr.datasets.nih import DataError, ImageReader, ImageSource
 
-_CHUNK = 32  # films a task: about half a second of work
+_CHUNK = 32  # images a task: about half a second of work
 # The pixels that an older reader made are not those of this one: raise when squeezing changes.
 _VERSION = 2
 _SPARE = 500 * 2**20  # bytes left for everything else: the model folder, the system
@@ -31,11 +31,11 @@ _WORTH_SAYING = 100 * 2**20  # bytes
 
 @dataclass
 class PixelCache:
-    """uint8 films [N, size, size] on disk, read one by one.
+    """uint8 images [N, size, size] on disk, read one by one.
 
     folder: where the cache lies.
-    readable: bool, one a film that was asked for, false where it could not be decoded.
-    rows: place in the file of each of the N readable films.
+    readable: bool, one an image that was asked for, false where it could not be decoded.
+    rows: place in the file of each of the N readable images.
     """
 
     folder: Path
@@ -45,18 +45,18 @@ class PixelCache:
 
     def __post_init__(self) -> None:
         self.rows = np.flatnonzero(self.readable)
-        self._offset = _header_bytes(self.folder / "films.npy")
-        self._file = os.open(self.folder / "films.npy", os.O_RDONLY)
+        self._offset = _header_bytes(self.folder / "images.npy")
+        self._file = os.open(self.folder / "images.npy", os.O_RDONLY)
 
-    def film(self, i: int) -> np.ndarray:
-        """Readable film i, uint8 [size, size]. Read with pread, which forked loaders may share."""
+    def image(self, i: int) -> np.ndarray:
+        """Readable image i, uint8 [size, size]. Read with pread, which forked loaders may share."""
         length = self.size * self.size
         data = os.pread(self._file, length, self._offset + int(self.rows[i]) * length)
         return np.frombuffer(data, np.uint8).reshape(self.size, self.size)
 
-    def films(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Films as float32 [n, 1, size, size], 0..1, as the network takes them."""
-        batch = np.stack([self.film(i) for i in indices])[:, None]
+    def images(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Images as float32 [n, 1, size, size], 0..1, as the network takes them."""
+        batch = np.stack([self.image(i) for i in indices])[:, None]
         return np.multiply(batch, np.float32(1 / 255), dtype=np.float32)
 
     def __len__(self) -> int:
@@ -69,24 +69,24 @@ def default_folder() -> Path:
 
 
 def build(
-    source: FilmSource,
+    source: ImageSource,
     names: Sequence[str],
     size: int,
     folder: Path | None = None,
     processes: int | None = None,
 ) -> PixelCache:
-    """Decodes the films that the cache does not hold yet, in parallel, with a progress bar.
+    """Decodes the images that the cache does not hold yet, in parallel, with a progress bar.
 
-    names: films, in the order of the cache. size: side in pixels. processes: the cores granted
-    to this process when None. Films that cannot be read are marked, not raised. Says beforehand how
+    names: images, in the order of the cache. size: side in pixels. processes: the cores granted
+    to this process when None. Images that cannot be read are marked, not raised. Says beforehand how
     much the cache takes; raises DataError when the disk has no room for it.
     """
     folder = (folder or default_folder()) / _key(names, size)
     folder.mkdir(parents=True, exist_ok=True)
     _check_room(folder, len(names), size)
-    if not (folder / "films.npy").is_file():
+    if not (folder / "images.npy").is_file():
         (folder / "state.npy").unlink(missing_ok=True)
-        _create(folder / "films.npy", (len(names), size, size))
+        _create(folder / "images.npy", (len(names), size, size))
     state = _State.open(folder / "state.npy", source.signatures(names))
     todo = np.flatnonzero(~state.done)
     if len(todo):
@@ -94,29 +94,29 @@ def build(
     return PixelCache(folder, size, state.readable.copy())
 
 
-def _check_room(folder: Path, films: int, size: int) -> None:
-    """Says what the films will take beyond what is on disk; raises DataError where it is too much.
+def _check_room(folder: Path, images: int, size: int) -> None:
+    """Says what the images will take beyond what is on disk; raises DataError where it is too much.
 
     The file is a hole at first, so its length says nothing of the room that it takes.
     """
-    file = folder / "films.npy"
+    file = folder / "images.npy"
     taken = file.stat().st_blocks * 512 if file.is_file() else 0
-    needed, free = films * size * size - taken, shutil.disk_usage(folder).free
+    needed, free = images * size * size - taken, shutil.disk_usage(folder).free
     if needed <= 0:
         return
     where = f"{str(folder.parent)!r}, where {free / 1e9:,.1f} GB are free"
     if needed + _SPARE > free:
         raise DataError(
-            f"The films at {size} px need {needed / 1e9:,.1f} GB in {where}; free some, name "
+            f"The images at {size} px need {needed / 1e9:,.1f} GB in {where}; free some, name "
             "another folder in CXR_CACHE, or choose a smaller --image-size."
         )
     if needed > _WORTH_SAYING:
-        print(f"The decoded films take {needed / 1e9:,.1f} GB in {where}.")
+        print(f"The decoded images take {needed / 1e9:,.1f} GB in {where}.")
 
 
 @dataclass
 class _State:
-    """Per film: the signature of its file when it was decoded, and whether that worked."""
+    """Per image: the signature of its file when it was decoded, and whether that worked."""
 
     path: Path
     signatures: np.ndarray
@@ -146,7 +146,7 @@ class _State:
 
 
 def _decode(
-    source: FilmSource,
+    source: ImageSource,
     names: Sequence[str],
     size: int,
     folder: Path,
@@ -158,12 +158,12 @@ def _decode(
     processes = min(processes, len(chunks))
     # Spawned, not forked: the parent may hold threads of torch or a GPU.
     context = multiprocessing.get_context("spawn")
-    # Each task brings the places of its films: those of all would take each worker 30 MB.
-    archive = FilmSource({}, source.archive)
+    # Each task brings the places of its images: those of all would take each worker 30 MB.
+    archive = ImageSource({}, source.archive)
     pool = ProcessPoolExecutor(
         processes, context, initializer=_start_worker, initargs=(archive, folder, size)
     )
-    with pool, tqdm(total=len(todo), desc="Decoding films", unit="film") as bar:
+    with pool, tqdm(total=len(todo), desc="Decoding images", unit="image") as bar:
         tasks = {
             pool.submit(_decode_chunk, chunk, [source.places[names[i]] for i in chunk]): chunk
             for chunk in chunks
@@ -183,17 +183,17 @@ def _decode(
 class _Worker:
     """What a worker process keeps between its tasks."""
 
-    reader: FilmReader
+    reader: ImageReader
     file: int
     offset: int
     size: int
 
 
-def _start_worker(source: FilmSource, folder: Path, size: int) -> None:
+def _start_worker(source: ImageSource, folder: Path, size: int) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _Worker.reader = source.reader()
-    _Worker.file = os.open(folder / "films.npy", os.O_WRONLY)
-    _Worker.offset = _header_bytes(folder / "films.npy")
+    _Worker.file = os.open(folder / "images.npy", os.O_WRONLY)
+    _Worker.offset = _header_bytes(folder / "images.npy")
     _Worker.size = size
 
 
@@ -206,22 +206,22 @@ def _end_with_parent() -> None:
 
 
 def _decode_chunk(indices: np.ndarray, places: list[str]) -> list[bool]:
-    return [_decode_film(int(i), place) for i, place in zip(indices, places, strict=True)]
+    return [_decode_image(int(i), place) for i, place in zip(indices, places, strict=True)]
 
 
-def _decode_film(i: int, place: str) -> bool:
-    """Decodes one film into its place; false when it cannot be read."""
+def _decode_image(i: int, place: str) -> bool:
+    """Decodes one image into its place; false when it cannot be read."""
     try:
-        film = radiograph.read(_Worker.reader.read_at(place))
-    except (radiograph.RadiographError, OSError):
+        image = imaging.read_image(_Worker.reader.read_at(place))
+    except (imaging.ImageError, OSError):
         return False
-    small = np.rint(radiograph.squeeze(film, _Worker.size) * 255).astype(np.uint8)
+    small = np.rint(imaging.resize(image, _Worker.size) * 255).astype(np.uint8)
     os.pwrite(_Worker.file, small.tobytes(), _Worker.offset + i * small.size)
     return True
 
 
 def _create(path: Path, shape: tuple[int, int, int]) -> None:
-    """Makes the array file at its full length, as a hole that fills while films are decoded."""
+    """Makes the array file at its full length, as a hole that fills while images are decoded."""
     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
     with atomic.replacing(path) as part, part.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
@@ -236,6 +236,6 @@ def _header_bytes(path: Path) -> int:
 
 
 def _key(names: Sequence[str], size: int) -> str:
-    """The cache's folder: a digest of the film names in their order, and of the size."""
+    """The cache's folder: a digest of the image names in their order, and of the size."""
     digest = hashlib.sha256("\n".join(names).encode())
     return f"v{_VERSION}-{size}px-{len(names)}-{digest.hexdigest()[:16]}"

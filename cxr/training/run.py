@@ -13,41 +13,31 @@ import numpy as np
 import pandas as pd
 from fastai.learner import Learner
 
-from cxr import atomic, machine, model_folder
-from cxr.prevalence import TRAINING
-from cxr.radiograph import Radiograph
-from cxr.serving.predictor import Predictor
-from cxr.training import (
-    boxes,
-    checkpoint,
-    distributed,
-    examples,
-    export,
-    figures,
-    fit_screening,
-    kaggle,
-    learner,
-    model_card,
-    nih,
-    pixels,
-    splits,
-)
-from cxr.training.evaluation import (
+from cxr import atomic, machine
+from cxr.datasets import boxes, kaggle, nih, splits
+from cxr.evaluation import (
     answers,
     box_rule,
     calibration,
     measuring,
+    model_card,
+    plots,
     summary,
     thresholds,
 )
+from cxr.imaging import GreyImage
+from cxr.inference.predictor import Predictor
+from cxr.inference.prevalence import TRAINING, probabilities_at, shares_at
+from cxr.model import model_folder
+from cxr.training import checkpoint, distributed, examples, export, fit_input_check, learner, pixels
 from cxr.training.export import ExportError  # noqa: F401 (raised by train)
-from cxr.training.films import Films
-from cxr.training.net import POOLING, EvidenceNet, average
+from cxr.training.images import Images
+from cxr.training.net import POOLING, HeatmapNet, average
 from cxr.training.settings import ARTICLE, Settings
 from cxr_labels import LABELS, NIH_PREVALENCE
 
 FINDER_STEPS = 50
-_PARITY_FILMS = 16  # real films on which ONNX and PyTorch must agree
+_PARITY_IMAGES = 16  # real images on which ONNX and PyTorch must agree
 
 
 def train(settings: Settings) -> dict[str, Any] | None:
@@ -69,37 +59,39 @@ def train(settings: Settings) -> dict[str, Any] | None:
         # First: a wrong name should not cost a decoding.
         net = distributed.main_first(lambda: _make_net(settings))
         place = distributed.from_main(lambda: kaggle.locate(settings.data))
-        data, films, split = distributed.main_first(lambda: _load(settings, place))
-        progress = _progress(settings, films, split)
+        data, images, split = distributed.main_first(lambda: _load(settings, place))
+        progress = _progress(settings, images, split)
         distributed.from_main(lambda: _open_folder(settings, data, split))
-        films, box_sentence = _choose_boxes(settings, films, split)
+        images, box_sentence = _choose_boxes(settings, images, split)
         train_rows, valid_rows, test_rows = (np.flatnonzero(split == name) for name in splits.NAMES)
         schedule = _schedule(settings)
         if settings.epochs or settings.freeze_epochs:
-            schedule |= _fit(settings, net, films, train_rows, valid_rows, progress)
+            schedule |= _fit(settings, net, images, train_rows, valid_rows, progress)
     if not distributed.is_main():
         return None
 
     print("Exporting: ONNX, safetensors, fastai ...")
-    export.export(net, settings.image_size, folder, films.cache.films(valid_rows[:_PARITY_FILMS]))
+    export.export(
+        net, settings.image_size, folder, images.cache.images(valid_rows[:_PARITY_IMAGES])
+    )
     training = {
         "data": settings.data.name,
-        "films": len(films.names),
+        "images": len(images.names),
         "patients": int(data.table.patient.nunique()),
-        "train_films": len(train_rows),
-        "valid_films": len(valid_rows),
+        "train_images": len(train_rows),
+        "valid_images": len(valid_rows),
         "split": _split_name(settings.split),
         "boxes": box_sentence,
         "commit": _commit(),
         **schedule,
     }
     predictor = Predictor(folder, _first_config(settings, data.targets[train_rows], training))
-    config = _choose(settings, predictor, data, films, train_rows, valid_rows)
+    config = _choose(settings, predictor, data, images, train_rows, valid_rows)
     asked = measuring.Asked(
         data,
         test_rows,
-        _reader(films),
-        films.boxes,
+        _reader(images),
+        images.boxes,
         train_rows,
         _seen(data, split),
         settings.data.name,
@@ -117,10 +109,10 @@ def train(settings: Settings) -> dict[str, Any] | None:
     return metrics
 
 
-def _make_net(settings: Settings) -> EvidenceNet:
+def _make_net(settings: Settings) -> HeatmapNet:
     """The network before training. Raises ValueError or OSError in one sentence."""
     if not settings.start:
-        return EvidenceNet(settings.arch)
+        return HeatmapNet(settings.arch)
     for folder in settings.start:
         model_folder.load(folder)
     net = average(settings.start)
@@ -178,16 +170,16 @@ def _check_start(folders: Iterable[Path], data: nih.NihData, split: np.ndarray) 
         shared = held_out.isin(seen.patient[seen.split == splits.TRAIN]).sum()
         if shared:
             raise nih.DataError(
-                f"{shared:,} of the films held out here are of patients that the model in "
+                f"{shared:,} of the images held out here are of patients that the model in "
                 f"{str(folder)!r} was trained on; take its split: "
                 f"--split {folder / model_folder.SPLITS}."
             )
 
 
 def prevalence(targets: np.ndarray) -> np.ndarray:
-    """Share of the films [N, 15] with each label [15]; never 0 or 1, which have no log-odds.
+    """Share of the images [N, 15] with each label [15]; never 0 or 1, which have no log-odds.
 
-    Half a film is added to either side (Krichevsky and Trofimov), so that a label without films
+    Half an image is added to either side (Krichevsky and Trofimov), so that a label without images
     is taken as rarer than one in N.
     """
     return (targets.sum(0) + 0.5) / (len(targets) + 1)
@@ -217,8 +209,8 @@ def _check_output(folder: Path, resume: bool) -> None:
         )
 
 
-def _load(settings: Settings, place: Path) -> tuple[nih.NihData, Films, np.ndarray]:
-    """The usable films in a folder or zip, decoded, and their split; prints what was left out."""
+def _load(settings: Settings, place: Path) -> tuple[nih.NihData, Images, np.ndarray]:
+    """The usable images in a folder or zip, decoded, and their split; prints what was left out."""
     data = nih.load(place)
     found = boxes.read(settings.boxes) if settings.boxes else boxes.Boxes()
     splits.make(data, settings.split, settings.seed)  # what is wrong with it shows before decoding
@@ -227,7 +219,7 @@ def _load(settings: Settings, place: Path) -> tuple[nih.NihData, Films, np.ndarr
     for sentence in data.report.sentences():
         print(f"Note: {sentence}")
     split = splits.make(data, settings.split, settings.seed)
-    return data, Films(cache, data.targets, list(data.table.image), found), split
+    return data, Images(cache, data.targets, list(data.table.image), found), split
 
 
 def _open_folder(settings: Settings, data: nih.NihData, split: np.ndarray) -> None:
@@ -242,43 +234,43 @@ def _open_folder(settings: Settings, data: nih.NihData, split: np.ndarray) -> No
 
 def _say_split(data: nih.NihData, split: np.ndarray) -> None:
     counts = ", ".join(f"{(split == name).sum():,} {name}" for name in splits.NAMES)
-    print(f"{len(split):,} films of {data.table.patient.nunique():,} patients: {counts}")
-    shared = splits.shared_films(data, split)
+    print(f"{len(split):,} images of {data.table.patient.nunique():,} patients: {counts}")
+    shared = splits.shared_images(data, split)
     if shared:
         share = shared / (split == splits.VALID).sum()
         print(
-            f"Warning: {shared:,} validation films ({100 * share:.0f} %) are of patients that are "
+            f"Warning: {shared:,} validation images ({100 * share:.0f} %) are of patients that are "
             "trained on too; figures of this split are too good."
         )
 
 
-def _choose_boxes(settings: Settings, films: Films, split: np.ndarray) -> tuple[Films, str]:
-    """The films with the boxes that training may use, and a sentence on it for the card."""
+def _choose_boxes(settings: Settings, images: Images, split: np.ndarray) -> tuple[Images, str]:
+    """The images with the boxes that training may use, and a sentence on it for the card."""
     if not settings.boxes:
-        return films, "No boxes were used."
+        return images, "No boxes were used."
     if settings.recipe == ARTICLE:
-        return films, "The maps were not taught with boxes: the article's way has none."
-    in_training = {films.names[i] for i in np.flatnonzero(split == splits.TRAIN)}
-    boxed = films.boxes.films_known(in_training)
+        return images, "The maps were not taught with boxes: the article's way has none."
+    in_training = {images.names[i] for i in np.flatnonzero(split == splits.TRAIN)}
+    boxed = images.boxes.images_known(in_training)
     if not boxed:
-        tested = {films.names[i] for i in np.flatnonzero(split == splits.TEST)}
+        tested = {images.names[i] for i in np.flatnonzero(split == splits.TEST)}
         reason = (
-            "every boxed film belongs to the official test patients"
-            if settings.split == "official" and films.boxes.films_known(tested)
-            else "no training film has a box"
+            "every boxed image belongs to the official test patients"
+            if settings.split == "official" and images.boxes.images_known(tested)
+            else "no training image has a box"
         )
         sentence = f"The maps were not taught with boxes: {reason}."
         print(f"Note: {sentence}")
-        return films, sentence
-    return films, f"The evidence maps were taught with the boxes of {boxed:,} training films."
+        return images, sentence
+    return images, f"The heatmaps were taught with the boxes of {boxed:,} training images."
 
 
-def _progress(settings: Settings, films: Films, split: np.ndarray) -> checkpoint.Progress:
+def _progress(settings: Settings, images: Images, split: np.ndarray) -> checkpoint.Progress:
     """How far the training to go on with has come; where there is none, that of a new one.
 
-    Raises CheckpointError where it was begun with other options or films.
+    Raises CheckpointError where it was begun with other options or images.
     """
-    boxed = sorted(films.boxes.of_film)
+    boxed = sorted(images.boxes.of_image)
     begun = {
         "--arch": settings.arch,
         "--image-size": settings.image_size,
@@ -289,8 +281,8 @@ def _progress(settings: Settings, films: Films, split: np.ndarray) -> checkpoint
         "--mirror": settings.mirror,
         "--seed": settings.seed,
         "--start": [str(folder) for folder in settings.start],
-        "split or set of films": _digest([films.names, split.tolist()]),
-        "list of boxes": _digest([films.boxes.of_film[name] for name in boxed]),
+        "split or set of images": _digest([images.names, split.tolist()]),
+        "list of boxes": _digest([images.boxes.of_image[name] for name in boxed]),
         "number of processes": distributed.processes(),
     }
     found = None
@@ -311,8 +303,8 @@ def _digest(content: Any) -> str:
 
 def _fit(
     settings: Settings,
-    net: EvidenceNet,
-    films: Films,
+    net: HeatmapNet,
+    images: Images,
     train: np.ndarray,
     valid: np.ndarray,
     progress: checkpoint.Progress,
@@ -320,16 +312,16 @@ def _fit(
     """Trains the net in place and draws the run's figures; returns rate and speed."""
     drawn = settings.output / model_folder.FIGURES
     if not settings.start:
-        net.start_from(prevalence(films.targets[train]))
+        net.start_from(prevalence(images.targets[train]))
     machine.keep_freed_memory()
     dls = learner.make_dls(
-        films, train, valid, learner.batch_size(), settings.recipe, settings.mirror
+        images, train, valid, learner.batch_size(), settings.recipe, settings.mirror
     )
     if distributed.is_main():
-        figures.batch(dls, drawn / model_folder.BATCH)
+        plots.batch(dls, drawn / model_folder.BATCH)
     else:  # else all processes would draw the same augmentation
         learner.seed_everything(settings.seed + distributed.rank())
-    taught = films.boxes.of_film and settings.recipe != ARTICLE
+    taught = images.boxes.of_image and settings.recipe != ARTICLE
     box_weight = learner.BOX_WEIGHT if taught else 0.0
     with distributed.own_folder(settings.output) as folder:
         learn = learner.make_learner(dls, net, box_weight, folder)
@@ -349,19 +341,19 @@ def _fit(
             )
         seconds = time.monotonic() - start
     if distributed.is_main():
-        figures.history(history, drawn / "history.png")
+        plots.history(history, drawn / "history.png")
     trained = (len(history) - len(progress.history)) * len(train)
     return {
         "learning_rate": rate,
         "device": str(dls.device),
         "processes": distributed.processes(),
-        "films_per_second": round(trained / seconds, 1) if trained else None,
+        "images_per_second": round(trained / seconds, 1) if trained else None,
     }
 
 
 def _find_rate(learn: Learner, drawn: Path) -> float:
     rate, tried = learner.find_rate(learn, FINDER_STEPS)
-    figures.learning_rate(tried, rate, drawn / "learning_rate.png")
+    plots.learning_rate(tried, rate, drawn / "learning_rate.png")
     print(f"Learning rate: {rate:.1e}")
     return rate
 
@@ -369,7 +361,7 @@ def _find_rate(learn: Learner, drawn: Path) -> float:
 def _first_config(
     settings: Settings, train_targets: np.ndarray, training: dict[str, Any]
 ) -> model_folder.Config:
-    """The config before anything was chosen or measured on the validation films."""
+    """The config before anything was chosen or measured on the validation images."""
     shares = prevalence(train_targets)
     return model_folder.Config(
         labels=LABELS,
@@ -391,18 +383,20 @@ def _choose(
     settings: Settings,
     predictor: Predictor,
     data: nih.NihData,
-    films: Films,
+    images: Images,
     train: np.ndarray,
     valid: np.ndarray,
 ) -> model_folder.Config:
-    """The config with all that is chosen on the validation films, of the exported ONNX file."""
-    boxed = {int(i) for i in valid if films.names[i] in films.boxes.of_film}
-    found = answers.collect(predictor, _reader(films), valid, boxed, "Choosing by validation films")
+    """The config with all that is chosen on the validation images, of the exported ONNX file."""
+    boxed = {int(i) for i in valid if images.names[i] in images.boxes.of_image}
+    found = answers.collect(
+        predictor, _reader(images), valid, boxed, "Choosing by validation images"
+    )
     targets, patients = data.targets[valid], data.table.patient.to_numpy()[valid]
     config = predictor.config
-    calibrated = calibration.fit(found.logits, targets, patients, config.shares(TRAINING))
+    calibrated = calibration.fit(found.logits, targets, patients, shares_at(config, TRAINING))
     config = replace(config, calibration=calibrated)
-    probabilities = config.probabilities(found.logits, TRAINING)
+    probabilities = probabilities_at(config, found.logits, TRAINING)
     chosen = thresholds.choose(settings.thresholds, targets, probabilities)
     # What was never trained on says nothing: it is never flagged.
     trained = {label for label, n in zip(LABELS, data.targets[train].sum(0), strict=True) if n}
@@ -414,14 +408,14 @@ def _choose(
         accuracy_threshold=thresholds.accuracy_curve(targets, probabilities)[2],
         operating_points=thresholds.operating_points(targets, probabilities, chosen, patients),
         box_rule=box_rule.tune(
-            {films.names[i]: maps for i, maps in found.evidence.items()},
-            films.boxes,
-            [films.names[i] for i in train],
+            {images.names[i]: maps for i, maps in found.heatmap.items()},
+            images.boxes,
+            [images.names[i] for i in train],
         ),
-        screening=fit_screening.write(
+        input_check=fit_input_check.write(
             settings.output,
             predictor.run,
-            films.cache.films,
+            images.cache.images,
             data.table.patient.to_numpy(),
             train,
             valid,
@@ -429,13 +423,13 @@ def _choose(
     )
 
 
-def _reader(films: Films) -> Callable[[int], Radiograph]:
-    """Row -> film as the cache holds it."""
-    return lambda row: Radiograph(films.cache.film(row), {})
+def _reader(images: Images) -> Callable[[int], GreyImage]:
+    """Row -> image as the cache holds it."""
+    return lambda row: GreyImage(images.cache.image(row), {})
 
 
 def _seen(data: nih.NihData, split: np.ndarray) -> pd.DataFrame:
-    """What splits.csv says, film by film."""
+    """What splits.csv says, image by image."""
     table = data.table[["image", "patient"]].rename(columns={"image": "image_index"})
     return table.assign(split=split)
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from cxr.hub import HubName
+from cxr.model.hub import HubName
 
 DEFAULT, ARTICLE = "default", "article"
 # What a recipe takes where the user names nothing else. The article's is the 2021 article's way:
-# films split one by one, fastai's own augmentation, one threshold from the accuracy plot.
+# images split one by one, fastai's own augmentation, one threshold from the accuracy plot.
 RECIPES = {
     DEFAULT: {"split": "patient", "thresholds": "youden"},
     ARTICLE: {"split": "random", "thresholds": "accuracy"},
@@ -24,7 +24,7 @@ class Settings:
     splits.KINDS, or the path of a splits.csv. recipe: one of RECIPES. thresholds: the rule that
     chooses them, as thresholds.parse_rule reads it. boxes: BBox_List_2017.csv. start: model folders
     whose averaged weights the training starts from; none for ImageNet's. mirror: whether half of
-    the films are turned left to right. resume: go on with the training that was cut off in output.
+    the images are turned left to right. resume: go on with the training that was cut off in output.
     push_to_hub: where the finished folder is published; private: there as a new repository that
     only its owner can see.
     """

@@ -2,7 +2,7 @@
 
     python -m cxr.training.starter runs/starter models/starter
 
-Leaves out what may not be committed (the pickle, the report and every figure that shows films) and
+Leaves out what may not be committed (the pickle, the report and every figure that shows images) and
 what the page does not need (the run's logs and its held-out predictions).
 """
 
@@ -10,8 +10,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from cxr import model_folder
-from cxr.serving import screening
+from cxr.inference import input_check
+from cxr.model import model_folder
 
 FILES = (
     model_folder.ONNX,
@@ -19,7 +19,7 @@ FILES = (
     model_folder.SPLITS,
     model_folder.METRICS,
     model_folder.CARD,
-    screening.FILE,
+    input_check.FILE,
 )
 
 

@@ -1,1 +1,0 @@
-"""What was compared before it was chosen; each module writes docs/alternatives/NAME.json."""

@@ -1,0 +1,47 @@
+"""How a model folder's input check answers images that are not chest X-rays.
+
+    python -m benchmarks.ood_images MODEL [--images FOLDER] [--split valid] [--output FILE]
+
+Prints a table and writes JSON: {"kinds": {kind: {"pictures", "rejected", "warned"}}, "pictures",
+"rejected_share", "ci95", "chest_transforms": {name: {"pictures", "rejected", "warned"}}}.
+"""
+
+import argparse
+from pathlib import Path
+
+from benchmarks.ood_images import measure
+from cxr.inference.predictor import Predictor
+from cxr.model import model_folder
+
+
+def main() -> None:
+    """Measures one folder."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("model", type=Path, help="model folder")
+    parser.add_argument("--images", type=Path, help="folder with images/ of NIH, to measure those")
+    parser.add_argument("--split", default="valid", help="the images of this split in splits.csv")
+    parser.add_argument("--most", type=int, default=300, help="at most so many images")
+    parser.add_argument("--output", type=Path, help="JSON file")
+    options = parser.parse_args()
+    predictor = Predictor(options.model)
+    if not predictor.config.input_check:
+        raise SystemExit(f"{str(options.model)!r} has no input check; train it anew.")
+    kinds = measure.ood_images(predictor)
+    transforms = {}
+    if options.images:
+        files = measure.files_of(options.model, options.images, options.split)[: options.most]
+        transforms = measure.chest_xrays(predictor, files)
+    found = measure.report(kinds, transforms)
+    for name, counted in (kinds | transforms).items():
+        print(
+            f"{name:28}{counted['pictures']:6} rejected {counted['rejected']:5} "
+            f"warned {counted['warned']:5}"
+        )
+    low, high = found["ci95"]
+    print(f"Rejected {found['rejected_share']:.1%} ({low:.1%} to {high:.1%}).")
+    if options.output:
+        model_folder.write_json(options.output, found)
+
+
+if __name__ == "__main__":
+    main()

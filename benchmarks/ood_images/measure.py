@@ -1,0 +1,120 @@
+"""What input check says of out-of-distribution images, of chest X-rays, and of chest X-rays turned or inverted."""
+
+import csv
+import io
+import math
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.ood_images import KINDS
+from cxr import imaging
+from cxr.imaging import GreyImage
+from cxr.inference.input_check import Verdict
+from cxr.inference.predictor import Predictor
+from cxr.model import model_folder
+
+# What is done to a chest X-ray; pixels uint8 [h, w].
+TRANSFORMS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "as it is": lambda image: image,
+    "inverted": lambda image: 255 - image,
+    "a quarter to the left": lambda image: np.rot90(image),
+    "upside down": lambda image: np.rot90(image, 2),
+    "a quarter to the right": lambda image: np.rot90(image, 3),
+    "cropped to a corner": lambda image: image[: len(image) // 2, : image.shape[1] // 2],
+}
+# Copies of an image as people save them; JPEG by quality.
+COPIES = {"JPEG 90": 90, "JPEG 50": 50}
+
+Counts = dict[str, int]
+
+
+def ood_images(predictor: Predictor) -> dict[str, Counts]:
+    """{kind: {"pictures", "rejected", "warned"}} of the images that are not chest X-rays."""
+    return {
+        kind: counts(judge(predictor, (as_image(picture) for _, picture in pictures())))
+        for kind, pictures in KINDS.items()
+    }
+
+
+def chest_xrays(predictor: Predictor, files: list[Path]) -> dict[str, Counts]:
+    """{copy or transform: counts} of chest X-rays, each file in every way."""
+    images = [imaging.read_image(file) for file in files]
+    found = {}
+    for name, change in TRANSFORMS.items():
+        changed = (_with_pixels(image, change(_bytes(image))) for image in images)
+        found[name] = counts(judge(predictor, changed))
+    for name, quality in COPIES.items():
+        copied = (as_jpeg(image, quality) for image in images)
+        found[name] = counts(judge(predictor, copied))
+    return found
+
+
+def judge(predictor: Predictor, images: Iterable[GreyImage]) -> list[Verdict]:
+    """The verdicts on images as read, one at a time."""
+    return [predictor.predict([image])[0].verdict for image in images]
+
+
+def counts(verdicts: list[Verdict]) -> Counts:
+    """How many there are, were rejected, and were accepted with a warning."""
+    return {
+        "pictures": len(verdicts),
+        "rejected": sum(verdict.rejected is not None for verdict in verdicts),
+        "warned": sum(bool(verdict.warnings) for verdict in verdicts),
+    }
+
+
+def as_image(picture: Image.Image) -> GreyImage:
+    """An image as the reader hands it over when it is uploaded as PNG."""
+    # A few slices are smaller than the reader takes: a person would enlarge them.
+    scale = max(1, math.ceil(imaging.MIN_SIDE / min(picture.size)))
+    file = io.BytesIO()
+    picture.resize((picture.width * scale, picture.height * scale)).save(file, "PNG")
+    return imaging.read_image(file.getvalue())
+
+
+def as_jpeg(image: GreyImage, quality: int) -> GreyImage:
+    """The image as it comes back from a JPEG file of that quality."""
+    file = io.BytesIO()
+    Image.fromarray(_bytes(image)).save(file, "JPEG", quality=quality)
+    return imaging.read_image(file.getvalue())
+
+
+def files_of(folder: Path, images: Path, split: str) -> list[Path]:
+    """The images of a split of the model folder's splits.csv that lie in images/images."""
+    with (folder / model_folder.SPLITS).open(newline="") as file:
+        names = [row["image_index"] for row in csv.DictReader(file) if row["split"] == split]
+    return [path for name in names if (path := images / "images" / name).is_file()]
+
+
+def report(kinds: dict[str, Counts], transforms: dict[str, Counts]) -> dict[str, Any]:
+    """The object that the command writes."""
+    pictures = sum(kind["pictures"] for kind in kinds.values())
+    rejected = sum(kind["rejected"] for kind in kinds.values())
+    return {
+        "kinds": kinds,
+        "pictures": pictures,
+        "rejected_share": rejected / pictures,
+        "ci95": wilson(rejected, pictures),
+        "chest_transforms": transforms,
+    }
+
+
+def wilson(successes: int, trials: int) -> list[float]:
+    """95 % interval of a share (Wilson 1927)."""
+    z = 1.959964
+    share = successes / trials
+    centre = share + z * z / (2 * trials)
+    half = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
+    return [(centre + sign * half) / (1 + z * z / trials) for sign in (-1, 1)]
+
+
+def _with_pixels(image: GreyImage, grey: np.ndarray) -> GreyImage:
+    return GreyImage(np.ascontiguousarray(grey), image.facts)
+
+
+def _bytes(image: GreyImage) -> np.ndarray:
+    return np.rint(image.pixels * 255).astype(np.uint8)

@@ -1,0 +1,1 @@
+"""Predictions and labels -> metrics, plots, report and model card. No torch."""

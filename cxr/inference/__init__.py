@@ -1,0 +1,1 @@
+"""Images and a model folder -> predictions, with ONNX Runtime alone."""

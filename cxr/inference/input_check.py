@@ -1,0 +1,257 @@
+"""Is this a frontal chest X-ray at all? Answered, answered with a warning, or rejected.
+
+Three distances to the training images are taken: of the network's embedding, of the image's
+layout in grey (16x16, brightness and contrast taken out) and of its edges (64 cells x 8
+directions). Each is a Mahalanobis distance under probabilistic PCA (Tipping and Bishop 1999; for
+the embedding Lee et al. 2018), its logarithm in standard deviations of held-out images. What lies
+over the mean adds up to the *OOD score* of an image: the embedding alone would reject chest X-rays
+of other makers, and layout alone would take a blank image for an image.
+
+Layout and edges of an image turned or inverted follow from those of the image by moving
+numbers about. So the eight ways to look at it are compared: an image that fits better when turned
+by half looks upside down. Nothing is learned for that but what chest X-rays look like.
+"""
+
+import hashlib
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from cxr.model.model_folder import ModelFolderError
+
+FILE = "input_check.npz"
+PARTS = ("embedding", "layout", "edges")
+_SIDE = 64  # px, what layout and edges are taken from
+_GRID, _CELLS, _DIRECTIONS = 16, 8, 8
+LAYOUT_SIZE, EDGES_SIZE = _GRID**2, _CELLS**2 * _DIRECTIONS
+
+# An image is taken as turned or inverted when that makes layout and edges fit better by so many
+# standard deviations: one of 2,323 images does, and over 99 % of images that were turned.
+_BETTER_TURNED = 2.0
+# Between the 1st and the 99th percentile of grey, 0..1; chest X-rays have over 0.3.
+_BLANK = 0.05
+_MAX_BYTES = 16 * 2**20  # of the numbers, unpacked
+
+NOT_A_CHEST_XRAY = (
+    "This does not look like a frontal chest X-ray, so no scores are given; choose a whole PA or AP "
+    "chest radiograph."
+)
+BLANK = "This image is blank or nearly so; choose a whole PA or AP chest radiograph."
+UNUSUAL = (
+    "This image is unlike most images that the model was trained on (a lateral view, a part of a "
+    "image or an unusual exposure would be), so its scores may mean little."
+)
+INVERTED = (
+    "This image looks inverted; as it is, its scores mean little; swap black and white first."
+)
+# By how many quarters it should be turned counterclockwise.
+TURNED = {
+    1: "This image looks turned; as it is, its scores mean little; turn it a quarter left first.",
+    2: "This image looks upside down; as it is, its scores mean little; turn it by half first.",
+    3: "This image looks turned; as it is, its scores mean little; turn it a quarter right first.",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """rejected: one sentence, or None. warnings: sentences on an image that was accepted."""
+
+    rejected: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How far vectors lie from those of the training images, under probabilistic PCA.
+
+    mean: [D]. axes: [D, k], the leading directions. spread: [k], variances along them.
+    rest: variance along every other direction. centre, scale: mean and standard deviation of the
+    logarithm of held-out images' distances. All float32.
+    """
+
+    mean: np.ndarray
+    axes: np.ndarray
+    spread: np.ndarray
+    rest: np.ndarray
+    centre: np.ndarray
+    scale: np.ndarray
+
+    def logarithm(self, vectors: np.ndarray) -> np.ndarray:
+        """Vectors [N, D] -> logarithms of their distances [N]."""
+        away = np.asarray(vectors, np.float32) - self.mean
+        # Not by @, for BLAS's threads stay awake for long after it, on the cores that the network
+        # of the next image runs on: it took half as long again.
+        along = np.einsum("nd,dk->nk", away, self.axes)
+        others = np.maximum((away**2).sum(-1) - (along**2).sum(-1), 0)
+        squared = (along**2 / self.spread).sum(-1) + others / self.rest
+        return np.log(np.maximum(squared, 1e-12)) / 2
+
+    def __call__(self, vectors: np.ndarray) -> np.ndarray:
+        """Vectors [N, D] -> standard deviations [N] by which they are farther than most images."""
+        return (self.logarithm(vectors) - self.centre) / self.scale
+
+
+class InputCheck:
+    """Judges images by the numbers of one model folder."""
+
+    def __init__(self, distances: dict[str, Distance], warn_above: float, reject_above: float):
+        """distances: one for each of PARTS. warn_above, reject_above: limits of OOD score."""
+        self.distances = distances
+        self.warn_above = warn_above
+        self.reject_above = reject_above
+
+    @classmethod
+    def load(cls, folder: Path, entry: dict[str, Any], embedding_size: int) -> "InputCheck":
+        """What config.json says under "input_check", and the file it names.
+
+        entry: {"file", "sha256", "warn_above", "reject_above"}. embedding_size: D of the model.
+        Raises ModelFolderError.
+        """
+        path = folder / FILE
+        try:
+            limits = [float(entry[name]) for name in ("warn_above", "reject_above")]
+            if entry["file"] != FILE or not 0 < limits[0] <= limits[1] < np.inf:
+                raise ValueError("the file's name or a limit")
+            if path.stat().st_size > _MAX_BYTES:
+                raise ValueError("the file's size")
+            data = path.read_bytes()
+            if hashlib.sha256(data).hexdigest() != entry["sha256"]:
+                raise ValueError("the file's hash")
+            return cls(_distances(data, embedding_size), *limits)
+        # What a damaged zip or array makes NumPy raise is of no common kind.
+        except Exception as error:
+            raise ModelFolderError(
+                f"{FILE} in {str(folder)!r} is missing, damaged or not the file that config.json "
+                "was written for; fetch or train the model again."
+            ) from error
+
+    def judge(self, pixels: np.ndarray, embedding: np.ndarray) -> Verdict:
+        """One image. pixels: float32 [S, S], 0..1, as the network sees it. embedding: [D]."""
+        grey = np.sort(pixels[::8, ::8], axis=None)
+        hundredth = grey.size // 100
+        if grey[-1 - hundredth] - grey[hundredth] < _BLANK:
+            return Verdict(rejected=BLANK)
+        ood_score, inverted, quarters = self.measure(embedding, *describe(pixels))
+        if not ood_score <= self.reject_above:  # nan is rejected too
+            return Verdict(rejected=NOT_A_CHEST_XRAY)
+        warnings = [INVERTED] if inverted else []
+        if quarters:
+            warnings.append(TURNED[quarters])
+        # The embedding of a turned image is odd because it is turned: that was said.
+        if ood_score > self.warn_above and not warnings:
+            warnings.append(UNUSUAL)
+        return Verdict(warnings=tuple(warnings))
+
+    def measure(
+        self, embedding: np.ndarray, layout: np.ndarray, edges: np.ndarray
+    ) -> tuple[float, bool, int]:
+        """Oddness of an image the way it fits best, and what that way takes.
+
+        layout, edges: from `describe`. Returns the OOD score, whether it has to be inverted, and by
+        how many quarters it has to be turned counterclockwise.
+        """
+        layouts = layout[_LAYOUT_OF_WAYS] * _SIGN_OF_WAYS
+        fits = np.stack(
+            [self.distances["layout"](layouts), self.distances["edges"](edges[_EDGES_OF_WAYS])]
+        )
+        best = int(fits.sum(0).argmin())
+        if fits[:, 0].sum() - fits[:, best].sum() <= _BETTER_TURNED:
+            best = 0
+        parts = [*self.distances["embedding"](embedding[None]), *fits[:, best]]
+        return float(np.maximum(parts, 0).sum()), *_WAYS[best]
+
+
+def describe(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """An image float32 [S, S], 0..1 -> its layout [256] and its edges [512], float32."""
+    image = Image.fromarray(np.ascontiguousarray(pixels, np.float32))
+    times, rest = divmod(len(pixels), _SIDE)
+    # Both give the mean of each cell; `reduce` in half the time, but for whole pixels alone.
+    by_box = image.resize((_SIDE, _SIDE), Image.Resampling.BOX) if rest else image.reduce(times)
+    small = np.asarray(by_box)
+    layout = _pool(small, _GRID).ravel()
+    layout = layout - layout.mean()
+    return layout / max(float(layout.std()), 0.02), _edges(small)
+
+
+def turn_layout(layout: np.ndarray, inverted: bool, quarters: int) -> np.ndarray:
+    """The layout of the image inverted, and turned counterclockwise by quarters."""
+    turned = np.rot90(layout.reshape(_GRID, _GRID), quarters).ravel()
+    return -turned if inverted else turned
+
+
+def turn_edges(edges: np.ndarray, inverted: bool, quarters: int) -> np.ndarray:
+    """The edges of the image inverted, and turned counterclockwise by quarters."""
+    turned = np.rot90(edges.reshape(_CELLS, _CELLS, _DIRECTIONS), quarters)
+    steps = -quarters * _DIRECTIONS // 4 + inverted * _DIRECTIONS // 2
+    return np.roll(turned, steps, -1).ravel()
+
+
+# Whether to invert, and how many quarters to turn counterclockwise; and where each number of the
+# layout and of the edges of an image so changed stands in those of the image itself.
+_WAYS = tuple((inverted, quarters) for inverted in (False, True) for quarters in range(4))
+_LAYOUT_OF_WAYS = np.stack(
+    [turn_layout(np.arange(LAYOUT_SIZE), False, quarters) for _, quarters in _WAYS]
+)
+_SIGN_OF_WAYS = np.array([[-1 if inverted else 1] for inverted, _ in _WAYS], np.float32)
+_EDGES_OF_WAYS = np.stack([turn_edges(np.arange(EDGES_SIZE), *way) for way in _WAYS])
+# Where in the edges the cell of each pixel begins.
+_CELL = np.kron(
+    np.arange(_CELLS**2).reshape(_CELLS, _CELLS) * _DIRECTIONS,
+    np.ones((_SIDE // _CELLS, _SIDE // _CELLS), int),
+)
+
+
+def _edges(small: np.ndarray) -> np.ndarray:
+    """Share of edge strength by cell and direction, as square roots (Dalal and Triggs 2005)."""
+    padded = np.pad(small, 1, mode="edge")
+    across = padded[1:-1, 2:] - padded[1:-1, :-2]
+    down = padded[2:, 1:-1] - padded[:-2, 1:-1]
+    strength = np.hypot(across, down)
+    # A direction between two bins counts for both, by its nearness.
+    place = np.arctan2(down, across) * (_DIRECTIONS / (2 * np.pi))
+    lower = np.floor(place)
+    upper_share = strength * (place - lower)
+    index = lower.astype(int) % _DIRECTIONS
+    sums = np.bincount((_CELL + index).ravel(), (strength - upper_share).ravel(), EDGES_SIZE)
+    index = (index + 1) % _DIRECTIONS
+    sums += np.bincount((_CELL + index).ravel(), upper_share.ravel(), EDGES_SIZE)
+    return np.sqrt(sums / (sums.sum() + 0.06)).astype(np.float32)
+
+
+def _pool(values: np.ndarray, side: int) -> np.ndarray:
+    """[..., 64, 64] -> means [..., side, side]."""
+    step = _SIDE // side
+    return values.reshape(*values.shape[:-2], side, step, side, step).mean((-3, -1))
+
+
+def _distances(data: bytes, embedding_size: int) -> dict[str, Distance]:
+    """The numbers of the .npz. Raises ValueError, or what NumPy and zipfile raise."""
+    # Checked before anything is unpacked: a small zip can hold very much.
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        if sum(member.file_size for member in packed.infolist()) > _MAX_BYTES:
+            raise ValueError("it is too large")
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        return {
+            part: _distance(arrays, part, size)
+            for part, size in zip(PARTS, (embedding_size, LAYOUT_SIZE, EDGES_SIZE), strict=True)
+        }
+
+
+def _distance(arrays: Any, part: str, size: int) -> Distance:
+    names = Distance.__dataclass_fields__
+    found = {name: arrays[f"{part}_{name}"] for name in names}
+    count = found["spread"].size
+    shapes = {"mean": (size,), "axes": (size, count), "spread": (count,)}
+    for name, array in found.items():
+        if array.dtype != np.float32 or array.shape != shapes.get(name, ()):
+            raise ValueError(f"{part}_{name} has a wrong shape or type")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{part}_{name} is not finite")
+    if min(found["spread"].min(initial=1), found["rest"], found["scale"]) <= 0:
+        raise ValueError(f"{part} has a spread that is not positive")
+    return Distance(**found)

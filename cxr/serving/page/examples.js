@@ -1,6 +1,0 @@
-// A click on an example asks the server for its film.
-
-element.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-example]");
-  if (button) trigger("select", { number: Number(button.dataset.example) });
-});

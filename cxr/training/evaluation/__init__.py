@@ -1,1 +1,0 @@
-"""Measuring a model honestly: metrics, baselines, intervals, thresholds, localisation."""

@@ -1,0 +1,149 @@
+"""Training images -> the numbers by which the serving half tells chest X-rays from other images.
+
+Nothing but chest X-rays is used. What was chosen by looking at images of other things stands
+below as constants (`benchmarks/ood_images` says which images, and measures on others).
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cxr import atomic
+from cxr.inference.input_check import FILE, PARTS, Distance, InputCheck, describe
+from cxr.inference.sessions import Outputs
+from cxr.model import model_folder
+
+# Directions kept of the embedding, the layout and the edges.
+DIRECTIONS = {"embedding": 128, "layout": 64, "edges": 128}
+# Shares of chest X-rays to be rejected, and to be rejected or called unusual. The bar for rejecting
+# is 0.01 on other images; the nearest odd image lies so far out that a tenth of that is enough,
+# and chest X-rays of other makers lie between.
+REJECTED, UNUSUAL = 0.001, 0.01
+MIN_IMAGES = 100
+_MAX_IMAGES = 6000  # more do not change the numbers, and each costs a pass of the network
+_FOLDS = 5
+_TAIL = 0.05
+_BATCH = 16
+
+
+def write(
+    folder: Path,
+    run: Callable[[np.ndarray], Outputs],
+    images: Callable[[np.ndarray], np.ndarray],
+    patients: np.ndarray,
+    train: np.ndarray,
+    valid: np.ndarray,
+    seed: int = 0,
+) -> dict[str, Any] | None:
+    """Fits to the training images, writes input_check.npz, returns config.json's "input_check".
+
+    run: the network (`Predictor.run`). images: rows -> float32 [n, 1, S, S] (`PixelCache.images`).
+    patients: [N], of all rows. train, valid: rows. None when train has under 100 images or valid
+    under 20: no limits can be set on so few.
+    """
+    if len(train) < MIN_IMAGES or len(valid) < MIN_IMAGES // 5:
+        return None
+    random = np.random.default_rng(seed)
+    train = np.sort(random.permutation(train)[:_MAX_IMAGES])
+    valid = np.sort(random.permutation(valid)[:_MAX_IMAGES])
+    fitted = fit(measure(run, images, train), patients[train], measure(run, images, valid), seed)
+    with atomic.replacing(folder / FILE) as part, part.open("wb") as file:
+        np.savez(file, allow_pickle=False, **to_arrays(fitted))
+    return {
+        "file": FILE,
+        "sha256": model_folder.sha256(folder / FILE),
+        "warn_above": fitted.warn_above,
+        "reject_above": fitted.reject_above,
+    }
+
+
+def measure(
+    run: Callable[[np.ndarray], Outputs],
+    images: Callable[[np.ndarray], np.ndarray],
+    rows: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """{part: float32 [n, D]} of images, for the three parts of `input check.PARTS`."""
+    found: dict[str, list[np.ndarray]] = {part: [] for part in PARTS}
+    for start in range(0, len(rows), _BATCH):
+        batch = images(rows[start : start + _BATCH])
+        found["embedding"].extend(run(batch).embedding)
+        for pixels in batch[:, 0]:
+            layout, edges = describe(pixels)
+            found["layout"].append(layout)
+            found["edges"].append(edges)
+    return {part: np.stack(vectors) for part, vectors in found.items()}
+
+
+def fit(
+    train: dict[str, np.ndarray], patients: np.ndarray, valid: dict[str, np.ndarray], seed: int
+) -> InputCheck:
+    """train, valid: {part: [n, D]}; patients: [n] of train.
+
+    The distances are centred and scaled on the validation images, which the network never saw.
+    The limits come from both sets, since a few hundred images say little about one in 400: the
+    training images are measured by fits without their patient (5 folds) and are centred and scaled
+    by themselves.
+    """
+    fold = _folds(patients, seed)
+    distances, odd_train, odd_valid = {}, np.zeros(len(patients)), 0.0
+    for part, count in DIRECTIONS.items():
+        fitted = fit_distance(train[part], count)
+        logs = fitted.logarithm(valid[part])
+        distances[part] = _scaled(fitted, logs)
+        odd_valid += np.maximum(distances[part](valid[part]), 0)
+        crossed = np.zeros(len(patients))
+        for k in np.unique(fold):
+            others = fit_distance(train[part][fold != k], count)
+            crossed[fold == k] = others.logarithm(train[part][fold == k])
+        odd_train += np.maximum((crossed - crossed.mean()) / crossed.std(), 0)
+    odd = np.concatenate([odd_train, np.atleast_1d(odd_valid)])
+    return InputCheck(distances, exceeded_by(odd, UNUSUAL), exceeded_by(odd, REJECTED))
+
+
+def fit_distance(vectors: np.ndarray, count: int) -> Distance:
+    """Probabilistic PCA of vectors [n, D] (Tipping and Bishop 1999); not yet scaled."""
+    size = vectors.shape[1]
+    count = min(count, size - 1, len(vectors) // 4)
+    mean = vectors.mean(0, dtype=np.float64)
+    variances, axes = np.linalg.eigh(np.cov(vectors.astype(np.float64) - mean, rowvar=False))
+    variances, axes = variances[::-1], axes[:, ::-1]
+    # A direction in which no image differs would make every other image infinitely odd.
+    floor = max(float(variances.sum()), 1e-12) * 1e-6
+    rest = max(float(variances[count:].mean()), floor)
+    numbers = (mean, axes[:, :count], np.maximum(variances[:count], floor), rest, 0, 1)
+    return Distance(*(np.asarray(number, np.float32) for number in numbers))
+
+
+def exceeded_by(ood_score: np.ndarray, share: float) -> float:
+    """The limit that a share of images exceeds: an exponential tail over the 95th percentile.
+
+    The share may be smaller than one image of those at hand. (Peaks over threshold, Pickands 1975,
+    with the shape left at 0, which is what the images show and steadier than fitting it.)
+    """
+    start = float(np.quantile(ood_score, 1 - _TAIL))
+    excess = float(np.mean(ood_score[ood_score > start] - start))
+    return start + excess * float(np.log(_TAIL / share))
+
+
+def to_arrays(fitted: InputCheck) -> dict[str, np.ndarray]:
+    """The arrays of input_check.npz."""
+    return {
+        f"{part}_{name}": array
+        for part, distance in fitted.distances.items()
+        for name, array in asdict(distance).items()
+    }
+
+
+def _scaled(distance: Distance, logs: np.ndarray) -> Distance:
+    centre, scale = np.float32(logs.mean()), np.float32(max(float(logs.std()), 1e-6))
+    scaled = (np.asarray(centre), np.asarray(scale))
+    return Distance(distance.mean, distance.axes, distance.spread, distance.rest, *scaled)
+
+
+def _folds(patients: np.ndarray, seed: int) -> np.ndarray:
+    """A fold 0..4 for each image, the same for all images of a patient."""
+    unique, index = np.unique(patients, return_inverse=True)
+    return np.random.default_rng(seed).permutation(np.arange(len(unique)) % _FOLDS)[index]

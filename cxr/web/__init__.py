@@ -1,0 +1,1 @@
+"""The Gradio app, its API, and its deployment to a Space."""

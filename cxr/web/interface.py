@@ -1,0 +1,133 @@
+"""The web page and its API: `build` puts a model behind a Gradio page.
+
+What scripts call stands in `endpoints`; what visitors see, tab by tab, in `page`.
+"""
+
+import contextlib
+import html
+from collections.abc import AsyncIterator
+from typing import Any
+
+import gradio as gr
+from gradio.routes import App
+
+from cxr.inference import analysis
+from cxr.inference.predictor import Predictor
+from cxr.model import examples
+from cxr.model.model_folder import Config
+from cxr.model.resolve import Model
+from cxr.web import blocks, endpoints, sessions, temporary
+from cxr.web.page import (
+    KEPT,
+    WAITING,
+    about,
+    embedding,
+    language,
+    one_image,
+    several_images,
+    style,
+    texts,
+)
+from cxr.web.page.intake import MAX_MEGABYTES
+from cxr.web.page.texts import words
+
+
+@contextlib.asynccontextmanager
+async def _while_served(app: App) -> AsyncIterator[None]:
+    async with sessions.kept(app), temporary.swept(*temporary.schedule(KEPT))(app):
+        yield
+
+
+# What belongs to launch() in Gradio 6. Nothing of a visitor is kept or shown: no run history,
+# no monitoring page, no traceback.
+LAUNCH: dict[str, Any] = {
+    "theme": style.THEME,
+    "css": style.CSS + about.CSS,
+    "head": style.HEAD + embedding.HEAD,
+    "i18n": texts.translations(),
+    "max_file_size": MAX_MEGABYTES * 10**6,
+    "show_error": False,
+    "run_history": False,
+    "enable_monitoring": False,
+    "footer_links": ["api", "settings"],
+    "ssr_mode": False,
+    "state_session_capacity": 1000,
+    "app_kwargs": {
+        "lifespan": _while_served,
+        **blocks.APP,
+    },
+}
+
+
+def build(predictor: Predictor) -> gr.Blocks:
+    """The page for a model; `build(...).launch(**LAUNCH)` serves it."""
+    offered = examples.find(predictor.folder)
+    # Gradio hands out only what lies below its working folder, or what it is told of. Not their
+    # folder: in the Hub's cache an image is a link to a file that lies elsewhere.
+    gr.set_static_paths([example.path for example in offered])
+    with blocks.Blocks(
+        title="Findings on a chest X-ray",
+        analytics_enabled=False,
+        delete_cache=temporary.schedule(KEPT),
+    ) as demo:
+        language.add(["one_image", "several_images", "about"])
+        gr.HTML(introduction(predictor), apply_default_css=False, elem_id="introduction")
+        with gr.Tabs():
+            with gr.Tab(texts.marker("one_image"), id="image"):
+                one_image.add(predictor, offered)
+            with gr.Tab(texts.marker("several_images"), id="images"):
+                several_images.add(predictor)
+            with gr.Tab(texts.marker("about"), id="about"):
+                about.add(predictor)
+        gr.HTML(
+            f"<p>{texts.said(analysis.DISCLAIMER).html}</p>",
+            apply_default_css=False,
+            elem_id="disclaimer",
+        )
+        embedding.add_link()
+        endpoints.add(predictor)
+    # Closed to what would go round the queue, as Gradio has it on Spaces only.
+    demo.queue(max_size=WAITING, api_open=False)
+    return demo
+
+
+def introduction(predictor: Predictor) -> str:
+    """What the page is and which model it serves, as HTML; the model's texts may be anybody's."""
+    config = predictor.config
+    about = f"{html.escape(config.architecture)}, {config.image_size} px{_measured(config)}"
+    note = predictor.model.note
+    return (
+        f"<h1>{words('title')}</h1><p>{words('introduction')}</p>"
+        f'<p class="model">{words("model")} {_named(predictor.model)} ({about}). '
+        f"{texts.said(note).html if note else ''}</p>"
+    )
+
+
+def _named(model: Model) -> str:
+    """The model's name; of one on the Hub the commit too, short, with all of it in the link."""
+    name = f"<code>{html.escape(model.name)}</code>"
+    if not model.revision:
+        return name
+    address, commit = html.escape(model.address), html.escape(model.revision)
+    return f'{name}, {words("commit")} <a href="{address}" title="{commit}">{commit[:7]}</a>'
+
+
+def _measured(config: Config) -> str:
+    """How well it tells images apart, beside what answers without an image reach."""
+    auroc = config.metrics.get("mean_auroc")
+    if auroc is None:
+        return ""
+    interval = config.metrics.get("mean_auroc_ci95")
+    alone = config.metrics.get("metadata_only_mean_auroc")
+    leaky = config.training.get("split") == "random"
+    return "".join(
+        [
+            f", {words('auroc', auroc=f'{auroc:.2f}')}",
+            words("interval", low=f"{interval[0]:.2f}", high=f"{interval[1]:.2f}")
+            if interval
+            else "",
+            words("held_out"),
+            words("leaky") if leaky else "",
+            words("alone", auroc=f"{alone:.2f}") if alone is not None else "",
+        ]
+    )

@@ -1,0 +1,146 @@
+"""The tab for one image: an image in, its findings, where the heatmap lies, and all scores."""
+
+from collections.abc import Callable
+
+import gradio as gr
+
+import cxr.inference.prevalence
+from cxr import imaging
+from cxr.inference import analysis
+from cxr.inference.analysis import Analysis
+from cxr.inference.predictor import Predictor
+from cxr.inference.prevalence import DEFAULT, Prevalence, shares_at
+from cxr.model import box_record
+from cxr.model.examples import ExampleImage
+from cxr.web.page import (
+    AT_ONCE,
+    downloads,
+    files,
+    findings_list,
+    intake,
+    notice,
+    prevalence_choice,
+    texts,
+    viewer,
+)
+from cxr.web.page.prevalence_choice import understand
+from cxr_labels import LABELS
+
+
+def add(predictor: Predictor, offered: list[ExampleImage]) -> None:
+    """Adds the tab's content to the page that is being built."""
+    record = box_record.read(predictor.folder)
+    with gr.Row(elem_id="intake"):
+        with gr.Column(scale=2, min_width=280):
+            image = intake.add()
+        with gr.Column(scale=3, min_width=280):
+            intake.add_examples(offered, image)
+    problem = notice.alert("problem", files.read("notice.js"))
+    notice.busy()
+    empty = notice.empty()
+    with gr.Column(visible=False, elem_id="answer") as answer:
+        with gr.Row():
+            with gr.Column(scale=6, min_width=300):
+                picture = viewer.make()
+            with gr.Column(scale=5, min_width=300):
+                label = findings_list.bars()
+                meaning = gr.HTML(apply_default_css=False, elem_id="meaning")
+                finding = viewer.chooser(record)
+        prevalence = prevalence_choice.make("prevalence")
+        wrong = notice.alert("prevalence-problem")
+        table = findings_list.table()
+        downloads.add(predictor, image, prevalence, finding)
+    scores = [label, table, meaning, prevalence, wrong]
+    newest = gr.State({})  # one a session, which its handlers share: the image asked for last
+    # The newest choice counts, and one for the image before does not reach the next.
+    restated = prevalence.input(
+        _restater(predictor),
+        [image, prevalence, newest],
+        scores,
+        trigger_mode="always_last",
+        api_visibility="private",
+        show_progress="hidden",
+        **AT_ONCE,
+    )
+    restated.then(None, js=notice.SETTLED, api_visibility="private")
+    image.change(None, js=notice.BEGIN, api_visibility="private")
+    image.change(
+        _shower(predictor),
+        [image, prevalence, newest],
+        [problem, empty, answer, picture, finding, *scores],
+        cancels=[restated],
+        trigger_mode="always_last",
+        api_visibility="private",
+        show_progress="hidden",
+        **AT_ONCE,
+    ).then(None, js=notice.END, api_visibility="private")
+
+
+def _shower(predictor: Predictor) -> Callable:
+    """Image on the page -> everything that the page shows of it."""
+
+    def show(path: str | None, stated: str, newest: dict[str, str | None]):
+        newest["image"] = path
+        if path is None:
+            return _nothing()
+        prevalence, wrong = understand(stated, DEFAULT)
+        try:
+            analyzed = analysis.analyze(predictor, path, prevalence)
+        except analysis.NotAChestXray as error:
+            return _nothing(notice.rejection("no_scores", str(error)))
+        except imaging.ImageError as error:
+            return _nothing(notice.rejection("unreadable", str(error)))
+        return (
+            notice.warnings(analyzed.warnings),
+            gr.update(visible=False),
+            gr.update(visible=True),
+            viewer.value(analyzed),
+            "",
+            *_scores(predictor, analyzed, prevalence, wrong),
+        )
+
+    return show
+
+
+def _restater(predictor: Predictor) -> Callable:
+    """Image, and what prevalence is asked for -> the same image's scores at that prevalence.
+
+    What is no prevalence leaves the scores at the one they are stated at.
+    """
+
+    def restate(path: str | None, stated: str, newest: dict[str, str | None], event: gr.EventData):
+        if path is None:
+            return [gr.skip()] * 5
+        now, _ = understand(stated, DEFAULT)
+        prevalence, wrong = understand(str(event.stated), now)
+        if wrong:
+            return *[gr.skip()] * 4, _wrong(wrong)
+        analyzed = analysis.analyze(predictor, path, prevalence)
+        # Gradio does not cancel what it has only just sent: this image may be gone meanwhile.
+        if newest.get("image") != path:
+            return [gr.skip()] * 5
+        return _scores(predictor, analyzed, prevalence, wrong)
+
+    return restate
+
+
+def _scores(predictor: Predictor, analyzed: Analysis, prevalence: Prevalence, wrong: str):
+    """Updates of all that depends on the prevalence; wrong: what was not understood of it."""
+    shares = dict(zip(LABELS, map(float, shares_at(predictor.config, prevalence)), strict=True))
+    return (
+        findings_list.top(analyzed.prediction),
+        findings_list.rows(analyzed.prediction, shares),
+        prevalence_choice.meaning(prevalence),
+        cxr.inference.prevalence.name(prevalence),
+        _wrong(wrong),
+    )
+
+
+def _wrong(sentence: str) -> str:
+    return f"<p>{texts.said(sentence).html}</p>" if sentence else ""
+
+
+def _nothing(problem: str = ""):
+    """Updates for a page without an answer. problem: HTML that stands in its place."""
+    hidden = gr.update(visible=False)
+    return problem, gr.update(visible=not problem), hidden, None, "", *[gr.skip()] * 5

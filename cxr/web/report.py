@@ -1,0 +1,197 @@
+"""The answer for one image as an HTML page to print or send on, which opens without a network.
+
+It shows the image: it belongs where the image belongs.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import PureWindowsPath
+from typing import Any
+
+import cxr.inference.prevalence
+from cxr import html_page
+from cxr.inference.analysis import DISCLAIMER, Analysis
+from cxr.inference.overlay import LONG_SIDE, preview
+from cxr.inference.predictor import Predictor
+from cxr.inference.prevalence import NIH, TRAINING, Prevalence, shares_at
+from cxr.model import box_record
+from cxr.model.box_record import BoxRecord, Hits, Share
+from cxr.model.model_folder import Config
+from cxr.web.page.finding_words import finding, sentence
+from cxr.web.page.said import said
+from cxr.web.page.text import CHINESE, ENGLISH, Text
+from cxr.web.report_words import REPORT
+from cxr_labels import LABELS, NO_FINDING
+
+_QUALITY = 88  # of a JPEG: large enough to look at, a tenth of a PNG
+_DASH = "–"
+
+
+def render(
+    analyzed: Analysis, predictor: Predictor, file: str, language: str, made: datetime
+) -> str:
+    """The report as HTML.
+
+    file: name of the image's file; of a path its last part is shown. language: "en" or "zh-CN".
+    made: when, with its time zone.
+    """
+    words = _Words(language)
+    record = box_record.read(predictor.folder)
+    height, width = analyzed.image.grey.shape
+    return html_page.fill(
+        __package__,
+        "report.html.jinja",
+        {},
+        language=words.language,
+        t={key: words.of(key) for key in REPORT},
+        disclaimer=words.said(DISCLAIMER),
+        file=PureWindowsPath(file).name,
+        made=f"{made.astimezone(UTC):%Y-%m-%d %H:%M}",
+        image_size=words.of("image_size", width=str(width), height=str(height)),
+        image=_picture(preview(analyzed.image.pixels)),
+        rows=_rows(analyzed, predictor, words),
+        warnings=[words.said(warning) for warning in analyzed.warnings],
+        meaning=words.of("meaning", mix=_mix(analyzed.prediction.prevalence)),
+        heatmap=[_heatmap(analyzed, label, record, words) for label in shown(analyzed)],
+        highest=not analyzed.prediction.flagged,
+        measured_on=words.of("measured_on", boxes=str(record.over_all.boxes)) if record else "",
+        measured=_measured(record, words) if record else [],
+        model=_model(predictor, words),
+        pictures=words.of("pictures", side=str(LONG_SIDE)),
+    )
+
+
+def shown(analyzed: Analysis) -> list[str]:
+    """The labels whose heatmap the report shows: the flagged ones, or else the likeliest."""
+    ranked = [label for label in analyzed.prediction.ranked() if label != NO_FINDING]
+    return [label for label in ranked if label in analyzed.prediction.flagged] or ranked[:1]
+
+
+class _Words:
+    """The words of the report in one language."""
+
+    def __init__(self, language: str) -> None:
+        self.language = Text(ENGLISH, CHINESE).in_language(language)
+
+    def of(self, key: str, **values: str | Text) -> str:
+        text = REPORT[key].filled(**values) if values else REPORT[key]
+        return text.in_language(self.language)
+
+    def said(self, sentence: str) -> str:
+        """A sentence that another part of the program says in English."""
+        return said(sentence).in_language(self.language)
+
+    def share(self, share: Share | None) -> str:
+        """A share as a percentage, with its interval."""
+        if share is None:
+            return _DASH
+        value = f"{100 * share.value:.0f}\u00a0%"
+        if share.interval is None:
+            return value
+        low, high = (f"{100 * end:.0f}" for end in share.interval)
+        return value + self.of("interval", low=low, high=high)
+
+
+def _rows(analyzed: Analysis, predictor: Predictor, words: _Words) -> list[dict[str, Any]]:
+    prediction = analyzed.prediction
+    shares = dict(zip(LABELS, shares_at(predictor.config, prediction.prevalence), strict=True))
+    return [
+        {
+            "name": finding(label).in_language(words.language),
+            "sentence": sentence(label).in_language(words.language),
+            "score": _percent(p),
+            "threshold": _threshold(analyzed, label, words),
+            "reached": label in prediction.flagged,
+            "mark": words.of(_mark(analyzed, label)),
+            "prevalence": _percent(shares[label]),
+        }
+        for label, p in prediction.ranked().items()
+    ]
+
+
+def _mark(analyzed: Analysis, label: str) -> str:
+    if label not in analyzed.prediction.thresholds:
+        return "never"
+    return "yes" if label in analyzed.prediction.flagged else "no"
+
+
+def _threshold(analyzed: Analysis, label: str, words: _Words) -> str:
+    limit = analyzed.prediction.thresholds.get(label)
+    return words.of("none") if limit is None else _percent(limit)
+
+
+def _heatmap(
+    analyzed: Analysis, label: str, record: BoxRecord | None, words: _Words
+) -> dict[str, str]:
+    name = finding(label).in_language(words.language)
+    return {
+        "name": name,
+        "alt": words.of("heatmap_alt", finding=name),
+        "picture": _picture(analyzed.overlay_of(label)),
+        "score": words.of(
+            "reached_one",
+            score=_percent(analyzed.prediction.probabilities[label]),
+            threshold=_threshold(analyzed, label, words),
+        ),
+        "right": _right(label, record, words),
+    }
+
+
+def _right(label: str, record: BoxRecord | None, words: _Words) -> str:
+    """How often the maps of one finding pointed right."""
+    if record is None or label not in record.findings:
+        return words.of("pointing_unknown")
+    hits, constant = record.findings[label], record.constants[label].pointing
+    control = words.of("pointing_control", control=words.share(constant)) if constant else ""
+    return words.of(
+        "pointing_one", boxes=str(hits.boxes), model=words.share(hits.pointing), control=control
+    )
+
+
+def _measured(record: BoxRecord, words: _Words) -> list[tuple[str, str, str]]:
+    """Rows of what the maps and the constant box reach."""
+
+    def row(key: str, of: Callable[[Hits], Share | None]) -> tuple[str, str, str]:
+        return words.of(key), words.share(of(record.over_all)), words.share(of(record.constant))
+
+    return [row("pointing", lambda hits: hits.pointing), row("overlap", lambda hits: hits.overlap)]
+
+
+def _model(predictor: Predictor, words: _Words) -> list[tuple[str, str]]:
+    config, model = predictor.config, predictor.model
+    leaky = config.training.get("split") == "random"
+    return [
+        (words.of("model"), model.name),
+        (words.of("commit"), model.revision or words.of("no_commit")),
+        (words.of("network"), f"{config.architecture}, {config.image_size} px"),
+        (words.of("auroc_leaky" if leaky else "auroc"), _auroc(config, words)),
+    ]
+
+
+def _auroc(config: Config, words: _Words) -> str:
+    """With its interval, and what answers without an image reach, where known."""
+    auroc = config.metrics.get("mean_auroc")
+    if auroc is None:
+        return words.of("unknown")
+    text = f"{auroc:.2f}"
+    if interval := config.metrics.get("mean_auroc_ci95"):
+        text += words.of("interval", low=f"{interval[0]:.2f}", high=f"{interval[1]:.2f}")
+    alone = config.metrics.get("metadata_only_mean_auroc")
+    if alone is not None:
+        text += words.of("auroc_alone", alone=f"{alone:.2f}")
+    return text
+
+
+def _mix(prevalence: Prevalence) -> Text:
+    stated = cxr.inference.prevalence.name(prevalence)
+    if stated in (NIH, TRAINING):
+        return REPORT[f"mix_{stated}"]
+    return REPORT["mix_own"].filled(stated=stated)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}\u00a0%"
+
+
+def _picture(pixels) -> str:
+    return html_page.data_uri(html_page.jpeg(pixels, _QUALITY), "jpeg")

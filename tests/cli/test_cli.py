@@ -1,0 +1,143 @@
+"""`python -m cxr predict`: its three forms, its exit status and its sentences."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+from support import IMAGE, KEYS, ROOT
+from support.bad_images import bad_files
+from support.command import cxr, predict
+
+from cxr.inference.predictor import Predictor
+from cxr_labels import LABELS
+
+
+def test_json_has_the_keys_of_the_contract():
+    """One object an image, on a line of its own, with the agreed keys."""
+    done = predict(IMAGE, "--json")
+    (line,) = done.stdout.splitlines()
+    found = json.loads(line)
+    assert done.returncode == 0
+    assert list(found) == KEYS
+    assert tuple(found["probabilities"]) == LABELS
+    assert found["prevalence"] == "nih"
+    assert "not for clinical use" in found["disclaimer"]
+
+
+def test_boxes_lie_on_the_image():
+    """Every flagged finding has boxes, within the image's pixels."""
+    found = json.loads(predict(IMAGE, "--json").stdout)
+    width, height = Image.open(IMAGE).size
+    assert found["flagged"]
+    assert list(found["boxes"]) == found["flagged"]
+    for x, y, w, h in (box for boxes in found["boxes"].values() for box in boxes):
+        assert 0 <= x < x + w <= width
+        assert 0 <= y < y + h <= height
+
+
+def test_csv_has_the_columns_of_the_contract():
+    """`file`, the labels in order, `flagged`, `warnings`, `rejected`; the same figures as JSON."""
+    (row,) = csv.DictReader(predict(IMAGE, "--csv").stdout.splitlines())
+    found = json.loads(predict(IMAGE, "--json").stdout)
+    assert list(row) == ["file", *LABELS, "flagged", "warnings", "rejected"]
+    assert {label: float(row[label]) for label in LABELS} == found["probabilities"]
+    assert row["flagged"].split("|") == found["flagged"]
+
+
+def test_text_lists_the_most_likely_first():
+    """Without a form, findings are listed for people, sorted by their score."""
+    lines = [line for line in predict(IMAGE).stdout.splitlines() if "%" in line]
+    scores = [float(line.split("%")[0].split()[-1]) for line in lines]
+    assert len(scores) == len(LABELS)
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_folder_is_searched_for_images(tmp_path):
+    """A folder stands for the images below it, in order; other files are passed over."""
+    (tmp_path / "deep").mkdir()
+    for name in ("b.png", "deep/a.PNG"):
+        (tmp_path / name).write_bytes(IMAGE.read_bytes())
+    (tmp_path / "notes.txt").write_text("not an image")
+    rows = predict(tmp_path, "--csv").stdout.splitlines()[1:]
+    assert [row.split(",")[0] for row in rows] == [
+        str(tmp_path / "b.png"),
+        str(tmp_path / "deep" / "a.PNG"),
+    ]
+
+
+def test_empty_folder_is_an_error(tmp_path):
+    """A folder without images is said so, with status 1."""
+    done = predict(tmp_path, "--json")
+    assert done.returncode == 1
+    assert "no images" in done.stderr
+
+
+def test_output_file_appears_whole(tmp_path):
+    """--output writes what would go to the screen."""
+    target = tmp_path / "answers.jsonl"
+    predict(IMAGE, "--json", "--output", target)
+    assert json.loads(target.read_text())["rejected"] is None
+    assert [path.name for path in tmp_path.iterdir()] == ["answers.jsonl"]
+
+
+@pytest.mark.parametrize("name", bad_files())
+def test_bad_image_is_rejected_in_a_sentence(tmp_path, name):
+    """Each kind of bad input: status 1, its own sentence, null probabilities, no traceback."""
+    content, words = bad_files()[name]
+    (tmp_path / name).write_bytes(content)
+    done = predict(tmp_path / name, "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert words in found["rejected"]
+    assert found["probabilities"] is None
+    assert found["flagged"] == []
+    assert "Traceback" not in done.stderr
+
+
+def test_one_bad_image_does_not_stop_the_others(tmp_path):
+    """The images around a bad one are answered; the status is 1."""
+    (tmp_path / "bad.png").write_bytes(b"nothing")
+    done = predict(tmp_path / "bad.png", IMAGE, tmp_path / "missing.png", "--json")
+    answered = [json.loads(line)["rejected"] is None for line in done.stdout.splitlines()]
+    assert answered == [False, True, False]
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["predict"],
+        ["predict", "models/starter"],
+        ["predict", "models/starter", str(IMAGE), "--json", "--csv"],
+        ["predict", "models/nowhere", str(IMAGE)],
+        ["nonsense"],
+    ],
+)
+def test_wrong_usage_has_status_2(arguments):
+    """Wrong words, or a model that is not there, end with status 2 and no traceback."""
+    done = cxr(*arguments)
+    assert done.returncode == 2
+    assert done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_answers_are_those_of_the_predictor():
+    """The command line adds nothing to what the predictor says."""
+    from cxr import imaging
+
+    image = imaging.read_image(IMAGE)
+    expected = Predictor(ROOT / "models" / "starter").predict([image])[0].probabilities
+    found = json.loads(predict(IMAGE, "--json").stdout)["probabilities"]
+    assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_closed_pipe_is_no_error():
+    """`predict ... | head` ends quietly."""
+    command = f"{sys.executable} -m cxr predict models/starter {IMAGE} {IMAGE} | head -c 1"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,593 @@
+"""Finding the label table and the images in every layout that people have on disk."""
+
+import os
+import zipfile
+
+import numpy as np
+import pytest
+from support.images import (
+    KAGGLE_HEADER,
+    RELEASE_2020_HEADER,
+    RELEASE_HEADER,
+    Row,
+    encode,
+    make_nih_folder,
+    make_release_folder,
+    make_zip,
+    spoil_zip_member,
+    write_table,
+)
+
+from cxr.datasets import boxes, nih
+from cxr.datasets.nih import DataError
+from cxr_labels import LABELS, LabelError
+
+ROWS = [
+    Row("00000001_000.png", "Cardiomegaly", 1, "058Y", "M", "PA"),
+    Row("00000001_001.png", "Cardiomegaly|Emphysema", 1, "058Y", "M", "AP"),
+    Row("00000002_000.png", "No Finding", 2, "081Y", "F", "PA"),
+    Row("00000013_005.png", "Effusion|Infiltrate", 13, "060Y", "F", "AP"),
+]
+IMAGE = encode(np.zeros((64, 64), np.uint8))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The four images of ROWS in the Kaggle sample's layout."""
+    return make_nih_folder(tmp_path / "sample", ROWS)
+
+
+def one(tmp_path, **cells):
+    """Data of one image with these cells in its row."""
+    return nih.load(make_nih_folder(tmp_path, [Row("a.png", **cells)]))
+
+
+def check(data):
+    """The data are those of ROWS, and every image can be read."""
+    assert data.table.image.tolist() == [row.image for row in ROWS]
+    assert data.table.patient.tolist() == [1, 1, 2, 13]
+    assert data.table.age.tolist() == [58, 58, 81, 60]
+    assert data.table.sex.tolist() == ["M", "M", "F", "F"]
+    assert data.table["view"].tolist() == ["PA", "AP", "PA", "AP"]
+    found = [{LABELS[k] for k in np.flatnonzero(target)} for target in data.targets]
+    assert found == [
+        {"Cardiomegaly"},
+        {"Cardiomegaly", "Emphysema"},
+        {"No Finding"},
+        {"Effusion", "Infiltration"},
+    ]
+    assert data.targets.dtype == np.uint8
+    assert data.targets.shape == (4, 15)
+    assert data.report.sentences() == []
+    reader = data.source.reader()
+    assert all(reader.read(name).startswith(b"\x89PNG") for name in data.table.image)
+    assert len({reader.read(name) for name in data.table.image}) == 4
+
+
+# Layouts ----------------------------------------------------------------------------------------
+
+
+def test_kaggle_folder(folder):
+    """The Kaggle sample: sample_labels.csv beside images/."""
+    check(nih.load(folder))
+
+
+def test_path_as_text(folder):
+    """The data may be named by text too."""
+    check(nih.load(str(folder)))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        RELEASE_HEADER,
+        RELEASE_2020_HEADER,
+        KAGGLE_HEADER,
+        RELEASE_2020_HEADER.replace("OriginalImage[Width,Height]", '"OriginalImage[Width,Height]"'),
+    ],
+    ids=["2017", "2020", "kaggle", "quoted"],
+)
+def test_full_release_headers(tmp_path, header):
+    """The full release, images in many folders, with each spelling of its header."""
+    check(nih.load(make_release_folder(tmp_path, ROWS, header)))
+
+
+def test_row_longer_than_its_header(folder):
+    """Stray commas at the end of a row move nothing."""
+    table = folder / "sample_labels.csv"
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join([*lines[:3], lines[3] + ",,,", *lines[4:]]))
+    check(nih.load(folder))
+
+
+@pytest.mark.parametrize("make", [make_nih_folder, make_release_folder])
+@pytest.mark.parametrize("below", ["", "sample/", "sample/sample/"])
+def test_zip(tmp_path, make, below):
+    """A zip of either layout, however deep, is the same data as the folder."""
+    make(tmp_path / "data", ROWS)
+    check(nih.load(make_zip(tmp_path / "data.zip", tmp_path / "data", below)))
+
+
+def test_zip_is_not_unpacked(folder, tmp_path):
+    """Loading a zip and reading its images writes no file."""
+    path = make_zip(tmp_path / "data.zip", folder)
+    before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")}
+    check(nih.load(path))
+    assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")} == before
+
+
+def test_zip_made_on_a_mac(folder, tmp_path):
+    """The shadow copies that macOS adds are no images and no tables."""
+    path = make_zip(tmp_path / "data.zip", folder, "sample/")
+    with zipfile.ZipFile(path, "a") as archive:
+        for name in ("images/._00000001_000.png", "._sample_labels.csv"):
+            archive.writestr(f"__MACOSX/sample/{name}", b"\0\5\x16\7")
+            archive.writestr(f"sample/{name}", b"\0\5\x16\7")
+    check(nih.load(path))
+
+
+def test_link_to_a_folder_is_followed(folder, tmp_path):
+    """Images may lie on another disk behind a link."""
+    (folder / "images").rename(tmp_path / "elsewhere")
+    (folder / "images").symlink_to(tmp_path / "elsewhere")
+    check(nih.load(folder))
+
+
+def test_link_in_a_circle(folder):
+    """A link back to the folder itself neither hangs nor doubles the images."""
+    (folder / "images" / "again").symlink_to(folder)
+    check(nih.load(folder))
+
+
+def test_box_file_is_not_the_label_table(folder):
+    """The list of boxes beside the table is not taken for it, even if it were longer."""
+    boxes = "Image Index,Finding Label,Bbox [x,y,w,h],,,\n" + "00000001_000.png,Mass,1,2,3,4\n" * 99
+    (folder / "BBox_List_2017.csv").write_text(boxes)
+    check(nih.load(folder))
+
+
+def test_largest_table_counts(folder):
+    """Of several label tables the one with the most rows is read."""
+    write_table(folder / "a_part.csv", ROWS[:1])
+    check(nih.load(folder))
+
+
+@pytest.mark.parametrize("mark", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_table_from_any_editor(folder, mark, end):
+    """A byte-order mark and the line ends of other systems change nothing."""
+    table = folder / "sample_labels.csv"
+    text = table.read_text()
+    table.write_bytes(text.replace("\n", end).encode(mark))
+    check(nih.load(folder))
+
+
+def test_blanks_around_cells(folder):
+    """Blanks around names and cells are not part of them."""
+    table = folder / "sample_labels.csv"
+    table.write_text(table.read_text().replace(",", " , "))
+    check(nih.load(folder))
+
+
+def test_columns_in_another_order(folder):
+    """Columns are found by their names."""
+    lines = (folder / "sample_labels.csv").read_text().splitlines()
+    turned = [",".join(reversed(line.split(","))) for line in lines]
+    (folder / "sample_labels.csv").write_text("\n".join(turned))
+    check(nih.load(folder))
+
+
+def test_other_spelling_of_sex(folder):
+    """The edition of 2020 calls the column of the sex "Patient Sex"."""
+    table = folder / "sample_labels.csv"
+    table.write_text(table.read_text().replace("Patient Gender", "Patient Sex"))
+    check(nih.load(folder))
+
+
+def test_table_of_three_columns(folder):
+    """Without age, sex and view these are unknown, and the rest is read."""
+    lines = ["Image Index,Finding Labels,Patient ID"]
+    lines += [f"{row.image},{row.labels},{row.patient}" for row in ROWS]
+    (folder / "sample_labels.csv").write_text("\n".join(lines))
+    data = nih.load(folder)
+    assert data.table.patient.tolist() == [1, 1, 2, 13]
+    assert data.table[["age", "sex", "view"]].isna().all(axis=None)
+
+
+# Cells ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cell", "years"),
+    [
+        ("060Y", 60),
+        ("060", 60),
+        ("60", 60),
+        ("011M", 11 / 12),
+        ("023D", 23 / 365.25),
+        ("000Y", 0),
+        ("110Y", 110),
+    ],
+)
+def test_age(tmp_path, cell, years):
+    """Ages in years, months or days, with or without zeros and the unit."""
+    data = one(tmp_path, age=cell)
+    assert data.table.age.tolist() == [pytest.approx(years)]
+    assert data.report.implausible_ages == []
+
+
+@pytest.mark.parametrize("cell", ["411", "411Y", "111", "-5", "old", "6O"])
+def test_implausible_age(tmp_path, cell):
+    """An age that nobody reaches, or that is none, becomes unknown and is reported."""
+    data = one(tmp_path, age=cell)
+    assert np.isnan(data.table.age[0])
+    assert data.report.implausible_ages == ["a.png"]
+
+
+def test_empty_age(tmp_path):
+    """An empty age is unknown; that is nothing to report."""
+    data = one(tmp_path, age="")
+    assert np.isnan(data.table.age[0])
+    assert data.report.sentences() == []
+
+
+def test_unknown_sex_and_view(tmp_path):
+    """A sex or view that the release does not have is unknown, not a group of its own."""
+    data = one(tmp_path, sex="O", view="LL")
+    assert data.table[["sex", "view"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize("cell", ["", "x", "1.5", "inf", "nan", "1e30"])
+def test_patient_that_is_no_number(folder, cell):
+    """A patient that is not a whole number stops with the row: people could not be kept apart."""
+    write_table(folder / "sample_labels.csv", [*ROWS[:3], Row(ROWS[3].image, patient=cell)])
+    with pytest.raises(DataError, match=r"Row 5 .*'Patient ID'"):
+        nih.load(folder)
+
+
+def test_patient_with_leading_zeros(tmp_path):
+    """00000013 is patient 13."""
+    assert one(tmp_path, patient="00000013").table.patient.tolist() == [13]
+
+
+def test_unknown_label(folder):
+    """A label that is not NIH's stops with its name and the row as an editor counts it."""
+    write_table(folder / "sample_labels.csv", [*ROWS[:2], Row(ROWS[2].image, "Mass|Scoliosis")])
+    with pytest.raises(LabelError, match="Row 4: the label 'Scoliosis'"):
+        nih.load(folder)
+
+
+def test_rows_are_counted_as_in_the_file(folder):
+    """Blank lines, doubled rows and rows without image before it do not shift a row's number."""
+    lines = [KAGGLE_HEADER, ROWS[0].line(), "", ROWS[0].line(), Row("gone.png").line(), ""]
+    lines.append(Row(ROWS[1].image, "Scoliosis").line())
+    (folder / "sample_labels.csv").write_text("\n".join(lines))
+    with pytest.raises(LabelError, match="Row 7:"):
+        nih.load(folder)
+
+
+def test_blank_lines_are_no_rows(folder):
+    """Blank lines in and behind the table are passed over."""
+    table = folder / "sample_labels.csv"
+    table.write_text(table.read_text().replace("\n", "\n\n") + "\n\n")
+    check(nih.load(folder))
+
+
+def test_empty_label_cell(folder):
+    """A row without labels stops with its number; it is not "No Finding"."""
+    write_table(folder / "sample_labels.csv", [ROWS[0], Row(ROWS[1].image, "")])
+    with pytest.raises(LabelError, match=r"Row 3: .*empty"):
+        nih.load(folder)
+
+
+# What is left out, and said ---------------------------------------------------------------------
+
+
+def test_image_without_row(folder):
+    """An image that the table does not know is left out and named."""
+    (folder / "images" / "extra.png").write_bytes(IMAGE)
+    data = nih.load(folder)
+    assert data.report.images_without_row == ["extra.png"]
+    assert "extra.png" not in data.source.places
+    assert len(data.table) == len(data.targets) == 4
+
+
+def test_row_without_image(folder):
+    """A row whose image is not there is left out and named; the others keep their labels."""
+    (folder / "images" / ROWS[0].image).unlink()
+    data = nih.load(folder)
+    assert data.report.rows_without_image == [ROWS[0].image]
+    assert data.table.image.tolist() == [row.image for row in ROWS[1:]]
+    assert data.targets[0].sum() == 2
+    assert data.targets[1, LABELS.index("No Finding")] == 1
+
+
+def test_duplicate_rows(folder):
+    """Of several rows of one image the first is taken; the image is named once."""
+    again = [Row(ROWS[0].image, "Hernia", 7), Row(ROWS[0].image, "Mass", 8)]
+    write_table(folder / "sample_labels.csv", [*ROWS, *again])
+    data = nih.load(folder)
+    assert data.report.duplicate_rows == [ROWS[0].image]
+    assert data.table.patient[0] == 1
+    assert data.targets[0, LABELS.index("Cardiomegaly")] == 1
+    assert len(data.table) == 4
+
+
+def test_duplicate_images(folder):
+    """Of images of one name in several places one is taken; the name is reported once."""
+    for place in ("more", "most"):
+        (folder / place).mkdir()
+        (folder / place / ROWS[0].image).write_bytes(IMAGE)
+    data = nih.load(folder)
+    assert data.report.duplicate_images == [ROWS[0].image]
+    assert data.source.places[ROWS[0].image] == str(folder / "images" / ROWS[0].image)
+
+
+def test_unusable_labels_are_left_out_when_asked(folder):
+    """Images of unknown, missing or contradictory labels go, named; the others keep theirs."""
+    cells = ["Mass|Scoliosis", "", "No Finding|Mass"]
+    rows = [Row(row.image, cell) for row, cell in zip(ROWS, cells, strict=False)]
+    write_table(folder / "sample_labels.csv", [*rows, ROWS[3]])
+    data = nih.load(folder, skip_unusable=True)
+    assert data.table.image.tolist() == [ROWS[3].image]
+    assert data.table.patient.tolist() == [13]
+    assert {LABELS[k] for k in np.flatnonzero(data.targets[0])} == {"Effusion", "Infiltration"}
+    assert data.report.sentences() == [
+        "3 images have labels that are not of the 15 known ones ('', 'No Finding|Mass', "
+        "'Scoliosis') and were left out."
+    ]
+
+
+def test_unusable_labels_alone_are_an_error(folder):
+    """Where no image has usable labels the first unknown one is named."""
+    write_table(folder / "sample_labels.csv", [Row(row.image, "Scoliosis") for row in ROWS])
+    with pytest.raises(LabelError, match="Row 2: the label 'Scoliosis'"):
+        nih.load(folder, skip_unusable=True)
+
+
+def test_sentences_count_and_name():
+    """The report says how many, and names the first three."""
+    report = nih.Report(images_without_row=["a", "b", "c", "d"], unreadable_images=["e"])
+    assert report.sentences() == [
+        "4 images have no row in the label table and were left out (a, b, c, ...).",
+        "1 images cannot be read and were left out (e).",
+    ]
+
+
+def test_keep(folder):
+    """Images that cannot be read leave the table and the targets together, and are named."""
+    data = nih.load(folder).keep(np.array([True, False, True, True]))
+    assert data.report.unreadable_images == [ROWS[1].image]
+    assert data.table.image.tolist() == [ROWS[i].image for i in (0, 2, 3)]
+    assert data.table.index.tolist() == [0, 1, 2]
+    assert data.targets.sum(1).tolist() == [1, 1, 2]
+
+
+def test_keep_nothing(folder):
+    """When no image can be read it stops."""
+    with pytest.raises(DataError, match="None of the images can be read"):
+        nih.load(folder).keep(np.zeros(4, bool))
+
+
+# What cannot be used ----------------------------------------------------------------------------
+
+
+def rejected(data):
+    """The sentence with which the data are rejected."""
+    with pytest.raises(DataError) as caught:
+        nih.load(data)
+    text = str(caught.value)
+    assert text.endswith(".")
+    assert "\n" not in text
+    return text
+
+
+def test_missing_path(tmp_path):
+    """A path that is not there is named."""
+    assert "no-such.zip" in rejected(tmp_path / "no-such.zip")
+
+
+def test_no_table(folder):
+    """Images without a label table."""
+    (folder / "sample_labels.csv").unlink()
+    assert "No label table" in rejected(folder)
+
+
+def test_other_tables_are_named(folder):
+    """A table of other columns is not the label table; the message names it."""
+    (folder / "sample_labels.csv").rename(folder / "notes.txt")
+    (folder / "boxes.csv").write_text("Image Index,Finding Label\n")
+    assert "boxes.csv is something else" in rejected(folder)
+
+
+def test_no_images(folder):
+    """A label table without any image."""
+    for image in (folder / "images").iterdir():
+        image.unlink()
+    assert "No images" in rejected(folder)
+
+
+def test_nothing_matches(folder):
+    """A label table and images that are not each other's."""
+    write_table(folder / "sample_labels.csv", [Row("other.png"), Row("another.png")])
+    assert "None of the 2 images" in rejected(folder)
+
+
+def test_table_without_rows(folder):
+    """A label table that is only a header."""
+    write_table(folder / "sample_labels.csv", [])
+    assert "no rows" in rejected(folder)
+
+
+@pytest.mark.parametrize("column", ["Image Index", "Finding Labels", "Patient ID"])
+def test_column_is_missing(folder, column):
+    """A column without which nothing can be learnt is named."""
+    table = folder / "sample_labels.csv"
+    table.write_text(table.read_text().replace(column, f"{column} (old)"))
+    assert column in rejected(folder)
+
+
+def test_table_with_semicolons(folder):
+    """A table saved with semicolons is told to need commas."""
+    table = folder / "sample_labels.csv"
+    table.write_text(table.read_text().replace(",", ";"))
+    assert "separated by commas" in rejected(folder)
+
+
+@pytest.mark.parametrize("line", [b'"b.png,Mass', b"b\xe9.png,Mass,0,1\n"])
+def test_table_that_is_no_csv(folder, line):
+    """A table that was cut off inside a quote, or is not in UTF-8, is named."""
+    with (folder / "sample_labels.csv").open("ab") as file:
+        file.write(line)
+    assert "'sample_labels.csv' is not a complete CSV file" in rejected(folder)
+
+
+def test_cut_off_zip(folder, tmp_path):
+    """A zip whose end is missing, as after a broken download."""
+    path = make_zip(tmp_path / "data.zip", folder)
+    path.write_bytes(path.read_bytes()[:-50])
+    assert "not a complete zip" in rejected(path)
+
+
+def test_file_that_is_no_zip(tmp_path):
+    """Any other file in the place of the data."""
+    path = tmp_path / "image.png"
+    path.write_bytes(IMAGE)
+    assert "not a complete zip" in rejected(path)
+
+
+def test_empty_zip(tmp_path):
+    """A zip with nothing in it."""
+    zipfile.ZipFile(tmp_path / "data.zip", "w").close()
+    assert "No label table" in rejected(tmp_path / "data.zip")
+
+
+def test_damaged_table_in_zip(folder, tmp_path):
+    """A zip that is whole at its end but damaged where the table lies."""
+    path = make_zip(tmp_path / "data.zip", folder)
+    spoil_zip_member(path, "sample_labels.csv")
+    assert "'sample_labels.csv' in" in rejected(path)
+
+
+def test_damaged_box_list_in_zip(folder, tmp_path):
+    """The images are read all the same; who wants the boxes is told that they cannot be used."""
+    (folder / "BBox_List_2017.csv").write_text("Image Index,Finding Label,Bbox [x,y,w,h]\n" * 9)
+    path = make_zip(tmp_path / "data.zip", folder)
+    spoil_zip_member(path, "BBox_List_2017.csv")
+    found = nih.load(path)
+    check(found)
+    with pytest.raises(nih.DataError, match="BBox_List_2017"):
+        boxes.parse(found.box_list)
+
+
+def test_locked_zip(folder, tmp_path):
+    """A zip that asks for a password."""
+    path = make_zip(tmp_path / "data.zip", folder)
+    data = bytearray(path.read_bytes())
+    for mark, flag in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = -1
+        while (at := data.find(mark, at + 1)) >= 0:
+            data[at + flag] |= 1
+    path.write_bytes(data)
+    assert "cannot be read" in rejected(path)
+
+
+# Images and their files --------------------------------------------------------------------------
+
+
+def test_damaged_image_in_zip(folder, tmp_path):
+    """An image whose packed bytes are damaged raises OSError, as a broken file would."""
+    path = make_zip(tmp_path / "data.zip", folder)
+    spoil_zip_member(path, f"images/{ROWS[1].image}")
+    reader = nih.load(path).source.reader()
+    with pytest.raises(OSError, match=ROWS[1].image):
+        reader.read(ROWS[1].image)
+    assert reader.read(ROWS[0].image).startswith(b"\x89PNG")
+
+
+def test_signature_follows_the_file(folder):
+    """An image's signature stays while its file does, and changes with its bytes or its time."""
+    source = nih.load(folder).source
+    names = [row.image for row in ROWS]
+    first = source.signatures(names)
+    assert len(set(first.tolist())) == 4
+    assert source.signatures(names).tolist() == first.tolist()
+    path = folder / "images" / names[1]
+    stat = path.stat()
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
+    path = folder / "images" / names[2]
+    stat = path.stat()
+    path.write_bytes(path.read_bytes() + b"\0")
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert (source.signatures(names) != first).tolist() == [False, True, True, False]
+
+
+def test_signature_in_zip_follows_the_content(folder, tmp_path):
+    """In a zip packed anew only the image whose bytes changed has another signature."""
+    names = [row.image for row in ROWS]
+    first = nih.load(make_zip(tmp_path / "a.zip", folder)).source.signatures(names)
+    (folder / "images" / names[2]).write_bytes(IMAGE)
+    second = nih.load(make_zip(tmp_path / "b.zip", folder)).source.signatures(names)
+    assert (second != first).tolist() == [False, False, True, False]
+
+
+def test_test_list(folder, tmp_path):
+    """NIH's test_list.txt is found, in a folder as in a zip, whatever its line ends."""
+    assert nih.load(folder).test_list == frozenset()
+    names = {ROWS[2].image, "00099999_000.png"}
+    (folder / "test_list.txt").write_bytes("\r\n".join(sorted(names)).encode("utf-8-sig"))
+    assert nih.load(folder).test_list == names
+    assert nih.load(make_zip(tmp_path / "data.zip", folder)).test_list == names
+
+
+def test_real_folder(nih_folder):
+    """The images beside the project: as many images, patients and findings as counted by hand."""
+    data = nih.load(nih_folder)
+    assert len(data.table) == len(data.source.places) == 2866
+    assert data.table.patient.nunique() == 1605
+    assert data.targets[:, LABELS.index("Hernia")].sum() == 12
+    assert data.targets[:, LABELS.index("No Finding")].sum() == 1514
+    assert data.report.sentences() == []
+
+
+# Boxes ------------------------------------------------------------------------------------------
+
+BOX_HEADER = "Image Index,Finding Label,Bbox [x,y,w,h],,,"
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("a.png,Mass,1,2,nan,4", "finite"),
+        ("a.png,Mass,1,2,inf,4", "finite"),
+        ("a.png,Mass,a,b,c,d", "without four numbers"),
+        ("a.png,Mass,1", "without four numbers"),
+        ("a.png,Mass,-1,2,3,4", "does not lie on the image"),
+        ("a.png,Mass,1000,2,25.5,4", "does not lie on the image"),
+        ("a.png,Mass,1,2,0,4", "does not lie on the image"),
+        ("a.png,No Finding,1,2,3,4", "'No Finding'"),
+        ("a.png,Foo,1,2,3,4", "'Foo'"),
+        ("a.png", "''"),
+        ('"a.png,Mass,1,2,3,4', "not a complete CSV file"),
+    ],
+)
+def test_broken_box(row, words):
+    """A box that cannot be one stops with a sentence on the file, in words of this program."""
+    with pytest.raises((DataError, LabelError)) as caught:
+        boxes.parse(f"{BOX_HEADER}\n{row}\n".encode(), "list.csv")
+    assert "'list.csv'" in str(caught.value)
+    assert words in str(caught.value)
+
+
+def test_box_to_the_edge_of_the_image():
+    """A box may end up to a pixel behind the far edges: the release's numbers are rounded."""
+    found = boxes.parse(f"{BOX_HEADER}\r\n\r\na.png,Infiltrate,512,1000,513,25,,,\r\n".encode())
+    assert found.of_image == {
+        "a.png": [(LABELS.index("Infiltration"), 0.5, 1000 / 1024, 513 / 1024, 25 / 1024)]
+    }
+
+
+def test_real_boxes(nih_folder):
+    """The release's own list: all of its boxes on the images beside it are taken."""
+    found = boxes.read(nih_folder / "BBox_List_2017.csv")
+    assert sum(map(len, found.of_image.values())) == 830

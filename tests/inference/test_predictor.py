@@ -1,0 +1,378 @@
+"""The serving half: the model folder's checks, predictions, boxes, and what it may not import."""
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from scipy import ndimage
+from support import ROOT, STARTER
+
+from cxr import imaging
+from cxr.inference import probability
+from cxr.inference.boxes import pixel_boxes
+from cxr.inference.input_check import NOT_A_CHEST_XRAY, InputCheck
+from cxr.inference.overlay import draw_overlay
+from cxr.inference.predictor import Predictor
+from cxr.inference.prevalence import probabilities_at
+from cxr.model import examples, model_folder
+from cxr.model.box_rule import BoxRule
+from cxr.model.model_folder import ModelFolderError
+from cxr_labels import FINDINGS, LABELS, NIH_PREVALENCE, NO_FINDING
+
+
+@pytest.fixture(scope="module")
+def predictor() -> Predictor:
+    return Predictor(STARTER)
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """A copy of the starter, to be broken."""
+    for name in (model_folder.CONFIG, model_folder.ONNX):
+        shutil.copyfile(STARTER / name, tmp_path / name)
+    return tmp_path
+
+
+def test_serving_half_runs_without_torch():
+    """In the environment of requirements.txt, which has no torch, an image is answered."""
+    python = ROOT / ".venv" / "bin" / "python"
+    if not python.is_file():
+        pytest.skip("there is no .venv; `make test` makes it")
+    image = "examples/chest_rg1.png"
+    script = f"""
+import importlib.util, sys
+assert not any(importlib.util.find_spec(name) for name in ("torch", "fastai", "timm"))
+from cxr.inference.predictor import Predictor
+from cxr import radiograph
+answer = Predictor("models/starter").predict([imaging.read_image({image!r})])[0]
+assert len(answer.probabilities) == 15
+import app
+assert not any(name.startswith("cxr.training") for name in sys.modules)
+print("answered")
+"""
+    done = subprocess.run(
+        [python, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "answered", done.stderr
+
+
+def test_nothing_computes_once_an_image_is_answered():
+    """Threads that stay awake for more work would take the cores from the next image's network."""
+    image = "examples/chest_rg1.png"
+    script = f"""
+import time
+from cxr.inference import analysis
+from cxr.inference.predictor import Predictor
+predictor = Predictor("models/starter")
+for _ in range(3):
+    analysis.analyze(predictor, {image!r})
+before = time.process_time()
+time.sleep(0.05)
+print(time.process_time() - before)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert float(done.stdout) < 0.01, done.stderr
+
+
+def test_batch_answers_as_single_images(predictor):
+    """An image's probabilities do not depend on the images beside it."""
+    images = [imaging.read_image(path) for path in sorted((ROOT / "examples").glob("*.png"))]
+    together = predictor.predict(images)
+    for image, answer in zip(images, together, strict=True):
+        alone = predictor.predict([image])[0]
+        assert list(alone.probabilities.values()) == pytest.approx(
+            list(answer.probabilities.values()), abs=1e-5
+        )
+
+
+def test_probabilities_stand_in_label_order(predictor):
+    """The answer has all 15 labels, in the order of the vocabulary, within 0..1."""
+    answer = predictor.predict([imaging.read_image(ROOT / "examples" / "chest_rg1.png")])[0]
+    assert tuple(answer.probabilities) == LABELS
+    assert all(0 < p < 1 for p in answer.probabilities.values())
+
+
+def test_prevalence_moves_scores_but_not_flags(predictor):
+    """What is flagged is the same at the training prevalence and at NIH's."""
+    image = imaging.read_image(ROOT / "examples" / "chest_rg1.png")
+    nih, training = (predictor.predict([image], at)[0] for at in ("nih", "training"))
+    assert nih.flagged == training.flagged
+    assert nih.probabilities != training.probabilities
+
+
+@pytest.mark.parametrize("stated", ["nih", "training", {"Mass": 1e-6, "Hernia": 0.999}])
+def test_score_at_its_threshold_is_flagged_at_every_prevalence(predictor, stated):
+    """An image whose scores are the thresholds to the last bit has every finding flagged.
+
+    One bit higher, and none is: no rounding of a restated score comes between.
+    """
+    image = imaging.read_image(ROOT / "examples" / "chest_rg1.png")
+    logits = predictor.run(imaging.resize(image, predictor.config.image_size)[None, None]).logits
+    reached = probabilities_at(predictor.config, logits, "training")[0]
+    for thresholds, flagged in ((reached, FINDINGS), (np.nextafter(reached, 1), ())):
+        config = replace(predictor.config, thresholds=dict(zip(LABELS, thresholds, strict=True)))
+        (answer,) = Predictor(STARTER, config).predict([image], stated)
+        assert answer.flagged == tuple(flagged)
+
+
+def test_embedding_of_another_rank_is_rejected(folder, monkeypatch):
+    """A network whose embedding is no vector an image is rejected with a sentence."""
+    run = onnxruntime.InferenceSession.run
+
+    def flat(self, *given):
+        logits, heatmap, embedding = run(self, *given)
+        return [logits, heatmap, embedding[0]]
+
+    monkeypatch.setattr(onnxruntime.InferenceSession, "run", flat)
+    with pytest.raises(ModelFolderError, match="one embedding an image"):
+        Predictor(folder)
+
+
+def test_no_finding_is_never_flagged(predictor):
+    """Whatever an image looks like, "No Finding" is not among the flagged."""
+    rng = np.random.default_rng(0)
+    images = [imaging.GreyImage(rng.random((90, 80), np.float32), {}) for _ in range(8)]
+    assert all(NO_FINDING not in answer.flagged for answer in predictor.predict(images))
+
+
+def test_shift_follows_bayes():
+    """Scores of a simulated test, restated at another prevalence, are right there."""
+    rng = np.random.default_rng(0)
+    here, there = 0.3, 0.04
+    truth = rng.random(400_000) < there
+    logit = rng.normal(np.where(truth, 1.0, -1.0), 1.0)  # so the likelihood ratio is exp(2 logit)
+    at_here = probability.sigmoid(2 * logit + probability.log_odds(here))
+    at_there = probability.shift(at_here, here, there)
+    for low in (0.0, 0.05, 0.2, 0.5):
+        chosen = (at_there >= low) & (at_there < low + 0.1)
+        assert truth[chosen].mean() == pytest.approx(at_there[chosen].mean(), abs=0.02)
+
+
+def test_shift_there_and_back_is_nothing():
+    """Moving to another prevalence and back gives the probabilities one began with."""
+    p = np.linspace(0.01, 0.99, 15)
+    here, there = np.linspace(0.1, 0.5, 15), np.array(list(NIH_PREVALENCE.values()))
+    assert probability.shift(probability.shift(p, here, there), there, here) == pytest.approx(p)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"format_version": 99}, "format version 99"),
+        ({"labels": ["A", "B"]}, "labels"),
+        ({"sha256": "0" * 64}, "not the file"),
+        ({"image_size": "big"}, "image_size|whole number"),
+        ({"calibration": {}}, "'calibration'"),
+        ({"prevalence": {"training": {}}}, "'prevalence'"),
+        ({"thresholds": {"Mass": 7}}, "'thresholds' .* between 0 and 1"),
+        ({"thresholds": 5}, "'thresholds'"),
+        ({"calibration": dict.fromkeys(LABELS, (-1, 0))}, "'calibration'"),
+        ({"calibration": dict.fromkeys(LABELS, (1, 1e7))}, "'calibration'"),
+        ({"threshold_rule": "x`|y"}, "'threshold_rule'"),
+        ({"accuracy_threshold": None}, "'accuracy_threshold'"),
+        ({"operating_points": [[1, 2]]}, "'operating_points'"),
+        ({"operating_points": {"Mass": {"sensitivity": float("nan")}}}, "'operating_points'"),
+        ({"operating_points": {"Mass": {"sensitivity_ci95": [0.1]}}}, "'operating_points'"),
+        ({"box_rule": {"height": 0.5, "pull": 0, "fine": 2.7, "sizes": {}}}, "'box_rule'"),
+        ({"input_check": {}}, "'input_check'"),
+        ({"input_check": []}, "'input_check'"),
+        ({"input_check": {"file": "input_check.npz"}}, "'input_check'"),
+        ({"training": []}, "'training'"),
+        ({"metrics": {"mean_auroc": float("nan")}}, "'metrics'"),
+        ({"metrics": {"mean_auroc": 7}}, "'metrics'"),
+        ({"metrics": {"mean_auroc": 0.7, "mean_auroc_ci95": [0.6]}}, "'metrics'"),
+    ],
+)
+def test_config_that_does_not_fit_is_rejected(folder, change, words):
+    """Each wrong entry of config.json is rejected with a sentence that names it."""
+    path = folder / model_folder.CONFIG
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ModelFolderError, match=words):
+        Predictor(folder)
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        {"metrics": {"mean_auroc": 1, "mean_auroc_ci95": None}, "input_check": None},
+        {
+            "operating_points": {
+                "Mass": {"positives": 3, "sensitivity": None, "specificity_ci95": [0.1, 1]}
+            },
+            "threshold_rule": "sensitivity=0.9",
+        },
+    ],
+)
+def test_entries_as_training_writes_them_are_taken(folder, entries):
+    """Whole numbers, undefined figures and intervals of config.json come through as they are."""
+    path = folder / model_folder.CONFIG
+    path.write_text(json.dumps(json.loads(path.read_text()) | entries))
+    config = model_folder.load(folder)
+    assert {name: getattr(config, name) for name in entries} == entries
+
+
+@pytest.mark.parametrize("broken", [b"", b"not an onnx file", b"\x08\x07\x12\x04evil"])
+def test_broken_onnx_is_rejected(folder, broken):
+    """A file that is no network is rejected with a sentence, even when its hash fits."""
+    (folder / model_folder.ONNX).write_bytes(broken)
+    path = folder / model_folder.CONFIG
+    sha256 = model_folder.sha256(folder / model_folder.ONNX)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"sha256": sha256}))
+    with pytest.raises(ModelFolderError, match="not an ONNX file"):
+        Predictor(folder)
+
+
+def test_onnx_of_another_size_is_rejected(folder):
+    """A network that takes another image size than the config says is rejected."""
+    path = folder / model_folder.CONFIG
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"image_size": 64}))
+    with pytest.raises(ModelFolderError, match="64x64"):
+        Predictor(folder)
+
+
+def test_box_frames_a_planted_peak():
+    """A blob on a map gives one box around it, in pixels of the image."""
+    heatmap = np.zeros((16, 16), np.float32)
+    heatmap[4:6, 10:13] = 5.0
+    assert pixel_boxes(heatmap, width=1600, height=800) == [[1000, 200, 300, 100]]
+
+
+def test_flat_map_has_no_box():
+    """A map without a peak frames nothing."""
+    assert pixel_boxes(np.ones((16, 16), np.float32), 100, 100) == []
+
+
+def test_box_leaves_out_a_second_blob():
+    """Only the region that is connected with the peak is framed."""
+    heatmap = np.zeros((16, 16), np.float32)
+    heatmap[2, 2], heatmap[12, 12] = 5.0, 4.0
+    assert pixel_boxes(heatmap, 160, 160) == [[20, 20, 10, 10]]
+
+
+def test_box_follows_a_winding_region():
+    """A region that turns back on itself is framed whole, and nothing but it."""
+    heatmap = np.zeros((16, 16), np.float32)
+    for row in range(1, 12, 2):
+        heatmap[row, 2:9] = 4.0
+    heatmap[2:11:4, 8] = heatmap[4:11:4, 2] = 4.0
+    heatmap[13:, 12:] = 4.0
+    heatmap[1, 2] = 5.0
+    assert pixel_boxes(heatmap, 160, 160) == [[20, 10, 70, 110]]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_box_frames_the_region_that_scipy_finds(seed):
+    """On maps as torn as chance makes them, the region of the peak is the one SciPy labels."""
+    heatmap = np.random.default_rng(seed).random((40, 30)).astype(np.float32)
+    height = (heatmap - np.median(heatmap)) / (heatmap.max() - np.median(heatmap))
+    labelled, _ = ndimage.label(height >= 0.1)
+    rows, columns = ndimage.find_objects(labelled)[labelled.flat[heatmap.argmax()] - 1]
+    framed = [columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start]
+    assert pixel_boxes(heatmap, 30, 40, BoxRule(height=0.1)) == [framed]
+
+
+def test_a_hair_of_a_peak_is_answered():
+    """A cell above the others by a rounding is framed; interpolated it may be lost, no more."""
+    heatmap = np.full((20, 20), 0.3, np.float32)
+    heatmap[3, 4] = np.nextafter(np.float32(0.3), np.float32(1))
+    assert pixel_boxes(heatmap, 100, 100, BoxRule(fine=1)) == [[20, 15, 5, 5]]
+    pixel_boxes(heatmap, 100, 100, BoxRule(fine=4))
+
+
+def test_pull_gives_the_typical_size_around_the_peak():
+    """Pulled all the way, a box has its finding's typical size, centred on the planted peak."""
+    rows, columns = np.mgrid[:20, :20]
+    heatmap = np.exp(-((columns - 6) ** 2 + (rows - 12) ** 2) / 8).astype(np.float32)
+    rule = BoxRule(height=0.7, pull=1.0, fine=4, sizes={"Mass": (0.2, 0.1)})
+    assert pixel_boxes(heatmap, 1000, 2000, rule, "Mass") == [[225, 1150, 200, 200]]
+
+
+def test_half_a_pull_lies_between_region_and_typical_size():
+    """A box pulled half-way has the geometric mean of the two sizes; others' sizes do not count."""
+    heatmap = np.zeros((20, 20), np.float32)
+    heatmap[8:12, 8:12] = 1.0
+    rule = BoxRule(height=0.5, pull=0.5, fine=1, sizes={"Mass": (0.8, 0.05)})
+    assert pixel_boxes(heatmap, 1000, 1000, rule, "Mass") == [[300, 450, 400, 100]]
+    assert pixel_boxes(heatmap, 1000, 1000, rule, "Nodule") == [[400, 400, 200, 200]]
+
+
+def test_fine_rule_finds_a_peak_between_cells():
+    """A peak between two cells is framed around the border between them, under a cell's width."""
+    heatmap = np.zeros((20, 20), np.float32)
+    heatmap[10, 9:11] = 1.0
+    [[x, _, w, _]] = pixel_boxes(heatmap, 2000, 2000, BoxRule(height=0.97, fine=16))
+    assert x + w / 2 == pytest.approx(1000, abs=1)
+    assert w < 100
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (0, 19), (19, 0), (19, 19)])
+def test_box_at_the_border_stays_on_the_image(corner):
+    """A box of a typical size that would reach over the image's border is cut there."""
+    heatmap = np.zeros((20, 20), np.float32)
+    heatmap[corner] = 1.0
+    rule = BoxRule(pull=1.0, sizes={"Mass": (0.3, 0.3)})
+    [[x, y, w, h]] = pixel_boxes(heatmap, 400, 200, rule, "Mass")
+    assert min(x, y) >= 0
+    assert (x + w, y + h) == (400 if corner[1] else 70, 200 if corner[0] else 35)
+
+
+def test_overlay_glows_at_the_peak_only():
+    """Far from the peak the overlay is the image; at the peak it is orange."""
+    heatmap = np.zeros((16, 16), np.float32)
+    heatmap[8, 8] = 1.0
+    picture = draw_overlay(np.full((160, 160), 0.5, np.float32), heatmap, [])
+    assert (picture[10, 10] == 128).all()
+    red, _, blue = picture[85, 85].astype(int)
+    assert red > 128 > blue
+
+
+def test_importing_the_serving_half_needs_no_gradio():
+    """The command line starts without the page's imports."""
+    script = "import sys, cxr.cli.main; assert 'gradio' not in sys.modules; print('ok')"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "ok", done.stderr
+
+
+def test_hostile_table_of_examples_offers_nothing(tmp_path):
+    """Rows that point out of the folder, name no image or lack a column are passed over."""
+    folder = tmp_path / "examples"
+    folder.mkdir()
+    shutil.copyfile(ROOT / "examples" / "chest_rg1.png", folder / "image.png")
+    shutil.copyfile(ROOT / "examples" / "chest_rg1.png", tmp_path / "secret.png")
+    (folder / "link.png").symlink_to(tmp_path / "secret.png")
+    rows = ["file,labels", "../secret.png,", "link.png,", "examples.csv,", ",", "image.png,Mass"]
+    (folder / "examples.csv").write_text("\ufeff" + "\n".join(rows), encoding="utf-8")
+    offered = [image.path.name for image in examples.find(tmp_path)]
+    assert offered == ["image.png", *(image.path.name for image in examples.find(STARTER))]
+
+
+@pytest.mark.parametrize("labels", [5, None, "Mass"])
+def test_labels_of_another_kind_are_rejected(folder, labels):
+    """Whatever stands for the labels, a wrong one is rejected with a sentence."""
+    path = folder / model_folder.CONFIG
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"labels": labels}))
+    with pytest.raises(ModelFolderError, match="labels"):
+        Predictor(folder)
+
+
+def test_distance_that_is_no_number_is_rejected(monkeypatch):
+    """Where the OOD score of an image cannot be told, it is not answered."""
+    screen = InputCheck({}, 1.0, 2.0)
+    monkeypatch.setattr(screen, "measure", lambda *_: (float("nan"), False, 0))
+    ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
+    assert screen.judge(ramp, np.zeros(3, np.float32)).rejected == NOT_A_CHEST_XRAY
+
+
+def test_starter_names_no_place_of_a_machine():
+    """The exporter's notes on its own source are gone from the committed network."""
+    assert b'File "' not in (STARTER / model_folder.ONNX).read_bytes()

@@ -1,0 +1,129 @@
+"""The prevalence that scores are stated at, from what the reader writes to what is answered."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from support import IMAGE, ROOT, STARTER
+
+from cxr import imaging
+from cxr.inference import prevalence
+from cxr.inference.predictor import Predictor
+from cxr.inference.prevalence import PrevalenceError, probabilities_at, shares_at
+from cxr_labels import LABELS, NIH_PREVALENCE
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("nih", "nih"),
+        (" Training ", "training"),
+        ("Effusion=0.3", {"Effusion": 0.3}),
+        ("Effusion = 0.3, Mass=.2", {"Effusion": 0.3, "Mass": 0.2}),
+        ("effusion=0.3", {"Effusion": 0.3}),
+        ("Pleural thickening=0.1, no_finding=0.2", {"Pleural_Thickening": 0.1, "No Finding": 0.2}),
+    ],
+)
+def test_prevalence_is_read_as_meant(text, meant):
+    """What a reader writes gives the prevalence that is meant."""
+    assert prevalence.parse(text) == meant
+
+
+@pytest.mark.parametrize("text", ["nih", "training", "Effusion=0.3, Mass=0.123456789"])
+def test_name_reads_back(text):
+    """The text that answers name a prevalence by is understood again."""
+    assert prevalence.name(prevalence.parse(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "not understood"),
+        ("full", "not understood"),
+        ("Effusion=30", "between 0 and 1"),
+        ("Effusion=0", "between 0 and 1"),
+        ("Effusion=nan", "between 0 and 1"),
+        ("Effusion=a third", "between 0 and 1"),
+        ("Cough=0.1", "Cough"),
+        ("Mass=0.1, mass=0.2", "Mass is given twice"),
+        ("Mass=1e-7", "between 0 and 1"),
+        ("Mass=0.9999999", "between 0 and 1"),
+    ],
+)
+def test_bad_prevalence_is_one_sentence(text, words):
+    """What cannot be understood is said in one sentence that names it."""
+    with pytest.raises(PrevalenceError, match=words) as raised:
+        prevalence.parse(text)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["x" * 9000, "x" * 9000 + "=0.1", "Mass=" + "x" * 9000])
+def test_long_nonsense_is_not_repeated_whole(text):
+    """However much was written, a sentence repeats the beginning of it alone."""
+    with pytest.raises(PrevalenceError) as raised:
+        prevalence.parse(text)
+    assert str(raised.value).count("x") < 70
+
+
+@pytest.mark.parametrize(
+    ("stated", "room"),
+    [
+        ({"Effusion": 0.9}, 0.1),
+        ({"Effusion": 0.9, "Mass": 0.7}, 0.1),
+        ({"Effusion": 0.3}, NIH_PREVALENCE["No Finding"]),
+        ({"Effusion": 0.9, "No Finding": 0.4}, 0.4),
+    ],
+)
+def test_no_finding_has_the_room_that_findings_leave(stated, room):
+    """A share that is stated for a finding caps "No Finding", unless that is stated too."""
+    shares = shares_at(Predictor(STARTER).config, stated)
+    assert shares[LABELS.index("No Finding")] == pytest.approx(room)
+
+
+def test_own_share_moves_its_own_label_alone():
+    """A share given for one label restates that label's score and leaves the others at NIH's."""
+    predictor, image = Predictor(STARTER), imaging.read_image(IMAGE)
+    nih = predictor.predict([image])[0].probabilities
+    own = predictor.predict([image], {"Effusion": 0.3})[0].probabilities
+    assert own["Effusion"] > nih["Effusion"]
+    assert {label for label in LABELS if own[label] != pytest.approx(nih[label])} == {"Effusion"}
+
+
+def test_nihs_own_share_changes_nothing():
+    """Giving NIH's share of a finding by hand is the same as saying "nih"."""
+    config = Predictor(STARTER).config
+    logits = np.linspace(-4, 4, 15)[None]
+    own = {"Effusion": NIH_PREVALENCE["Effusion"]}
+    assert probabilities_at(config, logits, own) == pytest.approx(
+        probabilities_at(config, logits, "nih")
+    )
+
+
+@pytest.mark.parametrize("stated", ["nih", "training", "Effusion=0.3"])
+def test_command_line_states_scores_at_the_prevalence_asked_for(stated):
+    """`predict --prevalence` answers with the predictor's scores there, and says where that is."""
+    command = [sys.executable, "-m", "cxr", "predict", str(STARTER), str(IMAGE), "--json"]
+    done = subprocess.run(
+        [*command, "--prevalence", stated], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    found = json.loads(done.stdout)
+    expected = Predictor(STARTER).predict([imaging.read_image(IMAGE)], prevalence.parse(stated))[0]
+    assert found["prevalence"] == stated
+    assert found["probabilities"] == pytest.approx(expected.probabilities, abs=1e-5)
+
+
+def test_command_line_rejects_what_is_no_prevalence():
+    """A prevalence of 30 is wrong usage, said in a sentence."""
+    command = [sys.executable, "-m", "cxr", "predict", str(STARTER), str(IMAGE)]
+    done = subprocess.run(
+        [*command, "--prevalence", "Effusion=30"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "between 0 and 1" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,71 @@
+"""The network as it is run: alone on all cores, or beside others on one."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from support import ROOT
+
+from cxr import imaging
+from cxr.inference.sessions import Network
+from cxr.model import model_folder
+
+CORES = 3
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    starter = ROOT / "models" / "starter"
+    return Network(starter / model_folder.ONNX, model_folder.load(starter).image_size, CORES)
+
+
+@pytest.fixture(scope="module")
+def images(network) -> np.ndarray:
+    """The example images as the network takes them: float32 [N, 1, S, S]."""
+    size = model_folder.load(ROOT / "models" / "starter").image_size
+    paths = sorted((ROOT / "examples").glob("*.png"))
+    return np.stack([imaging.resize(imaging.read_image(path), size) for path in paths])[:, None]
+
+
+def test_images_at_once_are_answered_as_alone(network, images):
+    """An image's outputs are the same bit by bit, whoever else is answered meanwhile."""
+
+    def run(image: np.ndarray):
+        with network.place():
+            return network.run(image[None])
+
+    alone = [run(image) for image in images]
+    with ThreadPoolExecutor(CORES) as pool:
+        at_once = list(pool.map(run, images))
+    for one, other in zip(alone, at_once, strict=True):
+        assert np.array_equal(one.logits, other.logits)
+        assert np.array_equal(one.heatmap, other.heatmap)
+        assert np.array_equal(one.embedding, other.embedding)
+
+
+def test_an_image_in_a_batch_is_answered_as_alone(network, images):
+    """What else is in a batch changes nothing."""
+    together = network.run(images)
+    alone = [network.run(image[None]).logits[0] for image in images]
+    assert np.allclose(together.logits, alone, atol=1e-5)
+
+
+def test_no_more_images_at_once_than_cores(network):
+    """Who comes when all places are taken waits until one is free."""
+    inside, most, leave = 0, 0, threading.Event()
+    counting = threading.Lock()
+
+    def stay() -> None:
+        nonlocal inside, most
+        with network.place():
+            with counting:
+                inside += 1
+                most = max(most, inside)
+            leave.wait(0.2)
+            with counting:
+                inside -= 1
+
+    with ThreadPoolExecutor(3 * CORES) as pool:
+        list(pool.map(lambda _: stay(), range(3 * CORES)))
+    assert most == CORES

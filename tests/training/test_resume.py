@@ -1,0 +1,188 @@
+"""A training that was killed goes on where it stopped, and ends as if nothing had happened."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+from support import ROOT, planted
+
+import train
+from cxr.training import checkpoint
+
+FROZEN, EPOCHS = 1, 2
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory) -> Path:
+    return planted.make_folder(tmp_path_factory.mktemp("planted") / "images", patients=30)
+
+
+@pytest.fixture(scope="module")
+def unbroken(images, tmp_path_factory) -> Path:
+    """The folder of a training that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("unbroken") / "model"
+    _run(images, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cut_off(images, tmp_path_factory) -> Path:
+    """The folder of a training that was killed after its first epoch, the head's."""
+    folder = tmp_path_factory.mktemp("cut_off") / "model"
+    _kill_after(images, folder, epochs=FROZEN)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def resumed(images, cut_off, tmp_path_factory) -> Path:
+    """The folder of one that was killed again in its last epoch."""
+    folder = shutil.copytree(cut_off, tmp_path_factory.mktemp("resumed") / "model")
+    _kill_after(images, folder, "--resume", epochs=FROZEN + EPOCHS - 1)
+    printed = _run(images, folder, "--resume")
+    assert f"Going on after {FROZEN + EPOCHS - 1} of {FROZEN + EPOCHS} epochs." in printed
+    return folder
+
+
+def test_killed_training_ends_with_the_weights_of_an_unbroken_one(unbroken, resumed):
+    """Every weight is the same, to the last bit."""
+    wanted, got = (load_file(f / "model.safetensors") for f in (unbroken, resumed))
+    assert wanted.keys() == got.keys()
+    assert [name for name in wanted if not torch.equal(wanted[name], got[name])] == []
+
+
+def test_killed_training_has_the_history_of_an_unbroken_one(unbroken, resumed):
+    """Each epoch has its row once, with the same losses."""
+    wanted, got = (pd.read_csv(f / "history.csv").drop(columns="time") for f in (unbroken, resumed))
+    pd.testing.assert_frame_equal(wanted, got)
+
+
+def test_finished_training_keeps_no_checkpoint(resumed):
+    """Neither the file nor a half written one is left in the model folder."""
+    assert [path.name for path in resumed.iterdir() if "checkpoint" in path.name] == []
+
+
+def test_resuming_a_finished_training_does_nothing(images, resumed, capsys):
+    """So that a job that is started over and over ends well."""
+    before = {path: path.stat().st_mtime_ns for path in resumed.rglob("*")}
+    assert train.main(_options(images, resumed, "--resume")) == 0
+    assert "complete already" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in resumed.rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ((), "holds a training that was cut off; go on with it by --resume"),
+        (("--resume", "--seed", "7"), "was begun with another --seed (42, now 7)"),
+    ],
+)
+def test_cut_off_training_is_not_gone_on_from_otherwise(images, cut_off, capsys, options, words):
+    """Other options, or none, end with a sentence and leave the folder as it was."""
+    before = {path.name: path.read_bytes() for path in cut_off.iterdir() if path.is_file()}
+    assert train.main(_options(images, cut_off, *options)) == 1
+    assert words in capsys.readouterr().err
+    assert {p.name: p.read_bytes() for p in cut_off.iterdir() if p.is_file()} == before
+
+
+@pytest.mark.parametrize("option", ["--epochs", "split or set of images", "list of boxes"])
+def test_every_option_that_matters_is_compared(cut_off, option):
+    """What was begun otherwise is named."""
+    begun = torch.load(cut_off / checkpoint.FILE, weights_only=True)["begun"]
+    assert checkpoint.read(cut_off / checkpoint.FILE, begun)
+    with pytest.raises(checkpoint.CheckpointError, match=f"another {option}"):
+        checkpoint.read(cut_off / checkpoint.FILE, begun | {option: "other"})
+
+
+def test_damaged_checkpoint_is_said(images, cut_off, tmp_path, capsys):
+    """A checkpoint that is cut off ends with a sentence that names it."""
+    whole = (cut_off / checkpoint.FILE).read_bytes()
+    (tmp_path / checkpoint.FILE).write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "splits.csv").write_bytes((cut_off / "splits.csv").read_bytes())
+    assert train.main(_options(images, tmp_path, "--resume")) == 1
+    assert "is damaged; delete it" in capsys.readouterr().err
+
+
+def test_checkpoint_that_would_run_code_is_rejected(tmp_path):
+    """A pickle in a checkpoint's place is not executed."""
+
+    class Planted:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / "run"),))
+
+    torch.save({"begun": Planted()}, tmp_path / checkpoint.FILE)
+    with pytest.raises(checkpoint.CheckpointError, match="is damaged"):
+        checkpoint.read(tmp_path / checkpoint.FILE, {})
+    assert not (tmp_path / "run").exists()
+
+
+def test_resuming_needs_the_folder(images, capsys):
+    """Without --output there is nothing to go on with."""
+    with pytest.raises(SystemExit) as stopped:
+        train.main(["--data", str(images), "--resume"])
+    assert stopped.value.code == 2
+    assert (
+        "--resume goes on with the run in --output, which is not given" in capsys.readouterr().err
+    )
+
+
+def _options(images: Path, folder: Path, *options: str) -> list[str]:
+    size = ["--image-size", "64", "--freeze-epochs", str(FROZEN), "--epochs", str(EPOCHS)]
+    place = ["--data", str(images), "--boxes", str(images / "BBox_List_2017.csv")]
+    return [*place, "--output", str(folder), "--lr", "3e-3", *size, *options]
+
+
+def _start(images: Path, folder: Path, *options: str, **streams: int) -> subprocess.Popen:
+    """A training of two threads, whose shares must not depend on which is faster."""
+    command = [sys.executable, "train.py", *_options(images, folder, *options)]
+    threads = {"OMP_NUM_THREADS": "2"}
+    return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **threads}, text=True, **streams)
+
+
+def _run(images: Path, folder: Path, *options: str) -> str:
+    """What a training prints that comes to its end."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = _start(images, folder, *options, **pipes)
+    printed, said = process.communicate()
+    assert process.returncode == 0, said
+    return printed
+
+
+def _kill_after(images: Path, folder: Path, *options: str, epochs: int) -> None:
+    """Kills a training, as a machine that is downloaded does, once so many epochs are kept."""
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = _start(images, folder, *options, **silent)
+    end = time.monotonic() + 300
+    kept, file = _kept(folder), _written(folder)
+    while kept < epochs:  # each is a file of its own: to read it takes longer than a GPU's epoch
+        assert process.poll() is None, "the training ended before it could be killed"
+        assert time.monotonic() < end, "no epoch was kept"
+        time.sleep(0.002)
+        if file != (file := _written(folder)):
+            kept += 1
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert _kept(folder) < FROZEN + EPOCHS
+
+
+def _written(folder: Path) -> tuple[int, int] | None:
+    """Which file the checkpoint is."""
+    try:
+        found = (folder / checkpoint.FILE).stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def _kept(folder: Path) -> int:
+    path = folder / checkpoint.FILE
+    if not path.is_file():
+        return 0
+    return len(torch.load(path, weights_only=True)["history"])
