@@ -1,0 +1,95 @@
+"""metrics.json: what the schema accepts, and how it rejects what anybody may have written."""
+
+import json
+
+import pytest
+
+from cxr.model import metrics
+from cxr.model.metrics import AsMeasured, Baselines, Estimate, Finding, Metrics, MetricsError
+
+SMALL = Metrics(
+    n_images=3,
+    n_patients=2,
+    split="patient",
+    prevalence="nih",
+    mean_auroc=Estimate(value=0.75, ci95=(0.5, 1.0)),
+    mean_of=1,
+    mean_auroc_without_pneumonia_hernia=None,
+    mean_average_precision=None,
+    mean_ece=None,
+    mean_ece_if_calibrated=None,
+    mean_brier=None,
+    accuracy_multi=0.9,
+    accuracy_threshold=0.5,
+    baselines=Baselines(predict_nothing=0.9, always_no_finding=0.8),
+    findings={
+        "Mass": Finding(positives=1, as_measured=AsMeasured(share=0.3, brier=0.1, ece=0.2)),
+    },
+    subgroups=metrics.Subgroups(),
+)
+
+
+def changed(**parts) -> bytes:
+    """The small file with some of its parts replaced."""
+    return json.dumps(SMALL.model_dump() | parts).encode()
+
+
+def test_file_comes_back_as_it_was_written(tmp_path):
+    """Writing and reading change nothing."""
+    metrics.write(tmp_path / "metrics.json", SMALL)
+    assert metrics.read(tmp_path) == SMALL
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b"nothing",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"n_images": 1' + b"0" * 5000 + b"}",
+        b" " * (metrics.LARGEST + 1),
+        changed(mean_auroc={"value": "0.9"}),
+        changed(mean_auroc={"value": True}),
+        changed(mean_auroc={"value": -0.1}),
+        changed(mean_auroc={"value": float("nan")}),
+        changed(mean_auroc={"value": 0.5, "ci95": [0.6, 0.4]}),
+        changed(mean_auroc={"value": 0.5, "ci95": [0.6]}),
+        changed(mean_auroc=0.9),
+        changed(n_images=-1),
+        changed(n_images=10**9),
+        changed(findings=[]),
+        changed(findings={"Mass": {"positives": "<b>"}}),
+        changed(localisation=3),
+        changed(notes={"a": 1}),
+    ],
+)
+def test_what_is_no_metrics_file_is_rejected_in_one_sentence(tmp_path, content):
+    """A file that is too large, no JSON, or in which any metric is none."""
+    (tmp_path / "metrics.json").write_bytes(content)
+    with pytest.raises(MetricsError) as rejected:
+        metrics.read(tmp_path)
+    message = str(rejected.value)
+    assert "metrics.json" in message
+    assert "\n" not in message
+    assert message.endswith(".")
+    assert len(message) < len(str(tmp_path)) + 400
+    assert metrics.find(tmp_path) is None
+
+
+def test_missing_file_is_no_metrics(tmp_path):
+    """A folder without the file."""
+    assert metrics.find(tmp_path) is None
+    with pytest.raises(MetricsError, match=r"metrics\.json"):
+        metrics.read(tmp_path)
+
+
+def test_link_out_of_the_folder_is_not_followed(tmp_path):
+    """A file elsewhere on the disk is not read."""
+    metrics.write(tmp_path / "elsewhere.json", SMALL)
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "metrics.json").symlink_to(tmp_path / "elsewhere.json")
+    assert metrics.find(folder) is None
