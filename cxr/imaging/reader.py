@@ -14,17 +14,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from cxr.imaging import dicom, grey_png
-from cxr.imaging.errors import (
-    Animated,
-    Empty,
-    ImageError,
-    Missing,
-    TooManyPixels,
-    check_size,
-    damaged,
-    not_an_image,
-    too_many_pixels,
-)
+from cxr.imaging.errors import ImageError, check_size, damaged, not_an_image, too_large
 from cxr.imaging.types import GreyImage
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
@@ -52,9 +42,7 @@ def read_image(source: str | Path | bytes | BinaryIO) -> GreyImage:
     or DICOM, of one grey image.
 
     source: a path, the file's bytes, or an open binary file.
-    Raises a ImageError with a sentence for a layman; `Missing`, `Empty`, `NotAnImage`,
-    `Truncated`, `TooSmall`, `TooManyPixels` or `Animated` tell the kinds apart, and for DICOM those
-    of `cxr.imaging.dicom`.
+    Raises ImageError; its `code` says what is wrong, its message says it to the user.
     """
     data = _read_bytes(source)
     if dicom.looks_like(data):
@@ -71,9 +59,11 @@ def read_image(source: str | Path | bytes | BinaryIO) -> GreyImage:
     except ImageError:
         raise
     except Image.DecompressionBombError as error:
-        raise too_many_pixels() from error
+        raise too_large() from error
     except MemoryError as error:
-        raise TooManyPixels("This image is too large to be opened on this machine.") from error
+        raise ImageError(
+            "too_large", "This image is too large to be opened on this machine."
+        ) from error
     except Exception as error:
         # On a damaged file Pillow's decoders raise whatever they stumble over.
         raise damaged() from error
@@ -104,13 +94,15 @@ def _read_bytes(source: str | Path | bytes | BinaryIO) -> bytes:
         try:
             data = Path(source).read_bytes()
         except (FileNotFoundError, ValueError) as error:  # ValueError: a name no file can have
-            raise Missing(f"There is no file {name!r}; check its name.") from error
+            raise ImageError("missing", f"There is no file {name!r}; check its name.") from error
         except OSError as error:
-            raise Missing(f"The file {name!r} could not be opened: {error.strerror}.") from error
+            raise ImageError(
+                "missing", f"The file {name!r} could not be opened: {error.strerror}."
+            ) from error
     else:
         data = source.read()
     if not data:
-        raise Empty("This file is empty; choose the image again.")
+        raise ImageError("empty", "This file is empty; choose the image again.")
     return data
 
 
@@ -119,7 +111,7 @@ def _open(data: bytes) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as error:
-        raise too_many_pixels() from error
+        raise too_large() from error
     except Exception as error:
         if _format_of(data):
             raise damaged() from error
@@ -129,9 +121,10 @@ def _open(data: bytes) -> Image.Image:
 def _check_pages(image: Image.Image) -> None:
     # Phones write a JPEG with a preview behind it ("MPO"); its first image is the image.
     if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
-        raise Animated(
+        raise ImageError(
+            "several_images",
             "This file holds several images (an animation or many pages); save one image as one "
-            "picture."
+            "picture.",
         )
 
 

@@ -21,10 +21,6 @@ DISCLAIMER = (
 )
 
 
-class NotAChestXray(ImageError):
-    """An image that the input check rejected."""
-
-
 @dataclass(frozen=True)
 class Analysis:
     """An image as read and the model's answer for it."""
@@ -55,14 +51,14 @@ def analyze(
 ) -> Analysis:
     """Reads an image and answers for it.
 
-    Raises ImageError when it cannot be read, and NotAChestXray, which is one, when the
-    input check rejects it.
+    Raises ImageError when it cannot be read, or with the code "not_a_chest_xray" when the input
+    check rejects it.
     """
     with predictor.place():
         image = imaging.read_image(source)
         prediction = predictor.predict([image], prevalence)[0]
     if prediction.verdict.rejected:
-        raise NotAChestXray(prediction.verdict.rejected)
+        raise ImageError("not_a_chest_xray", prediction.verdict.rejected)
     return Analysis(image, prediction, predictor.config.box_rule)
 
 

@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
+from support.image_errors import raises_image_error
 
 from cxr import imaging
 from cxr.imaging import grey_png
@@ -123,5 +124,5 @@ def test_orientation_in_a_text_still_turns_the_image():
 
 def test_small_image_is_rejected_all_the_same():
     """The limits hold whoever decodes."""
-    with pytest.raises(imaging.errors.TooSmall):
+    with raises_image_error("too_small"):
         imaging.read_image(encode(Image.fromarray(GREY[:40, :40])))

@@ -37,8 +37,7 @@ def is_bare(start: bytes) -> bool:
 def read(data: bytes) -> "GreyImage":
     """Reads one image.
 
-    Raises a ImageError: those of `cxr.imaging.reader`, and `Colour`, `NotAnXray`, `NoPicture` and
-    `Unreadable` of `cxr.imaging.dicom.accepted`.
+    Raises ImageError.
     """
     from cxr.imaging.dicom import image  # only now: importing pydicom takes 0.3 s
 

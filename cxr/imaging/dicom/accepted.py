@@ -10,23 +10,7 @@ dental (IO, PX) or breast (MG) is no chest.
 from dataclasses import dataclass
 
 from cxr.imaging.dicom.file import Dicom
-from cxr.imaging.errors import Animated, ImageError, check_size, damaged
-
-
-class Colour(ImageError):
-    """The image of the DICOM file is in colour."""
-
-
-class NotAnXray(ImageError):
-    """The DICOM file comes from an examination that is no projection radiograph."""
-
-
-class NoPixels(ImageError):
-    """The DICOM file has no pixels: a directory, a report, a header alone."""
-
-
-class Unreadable(ImageError):
-    """The DICOM file keeps its pixels in a way that cannot be read."""
+from cxr.imaging.errors import ImageError, check_size, damaged
 
 
 @dataclass(frozen=True)
@@ -96,15 +80,19 @@ def check(dicom: Dicom) -> list[str]:
     _check_content(dicom, modality)
     if modality not in (*_TAKEN, *_DOUBTFUL):
         kind = _REJECTED.get(modality, "from another kind of examination")
-        raise NotAnXray(f"This DICOM file is {kind}, not a chest X-ray; choose a radiograph.")
+        raise ImageError(
+            "not_an_xray", f"This DICOM file is {kind}, not a chest X-ray; choose a radiograph."
+        )
     frames = dicom.numbers("NumberOfFrames")
     if frames and frames[0] > 1:
-        raise Animated("This DICOM file holds several images; save one image as one file.")
+        raise ImageError(
+            "several_images", "This DICOM file holds several images; save one image as one file."
+        )
     grey = dicom.text("PhotometricInterpretation") in ("MONOCHROME1", "MONOCHROME2")
     if dicom.word("SamplesPerPixel", 1) != 1 or not grey:
         if "PhotometricInterpretation" not in dicom:
             raise damaged()
-        raise Colour("This DICOM file is in colour; a radiograph is grey.")
+        raise ImageError("colour", "This DICOM file is in colour; a radiograph is grey.")
     return _oddities(dicom, modality)
 
 
@@ -116,8 +104,9 @@ def layout(dicom: Dicom) -> Layout:
         raise damaged()
     check_size(columns, rows)
     if allocated not in (8, 16) or bits > 16:
-        raise Unreadable(
-            "This DICOM file does not store its pixels in 8 to 16 bits; save it as PNG."
+        raise ImageError(
+            "unreadable_encoding",
+            "This DICOM file does not store its pixels in 8 to 16 bits; save it as PNG.",
         )
     shift = (dicom.word("HighBit", bits - 1) or 0) + 1 - bits
     if bits > allocated or not 0 <= shift <= allocated - bits:
@@ -141,15 +130,18 @@ def _modality(dicom: Dicom) -> str:
 def _check_content(dicom: Dicom, modality: str) -> None:
     kind = dicom.text("SOPClassUID")
     if kind == _DIRECTORY or "DirectoryRecordSequence" in dicom:
-        raise NoPixels(
-            "This is a DICOMDIR, the table of contents of a DICOM disk; choose an image on the disk."
+        raise ImageError(
+            "no_pixels",
+            "This is a DICOMDIR, the table of contents of a disk; choose an image on the disk.",
         )
     if modality == "SR" or kind.startswith(_REPORTS):
-        raise NoPixels("This DICOM file is a written report, not an image; choose the image.")
+        raise ImageError(
+            "no_pixels", "This DICOM file is a written report, not an image; choose the image."
+        )
     if "PixelData" not in dicom:
         if dicom.seen:
             raise damaged()
-        raise NoPixels("This DICOM file holds no image, or was cut off before it.")
+        raise ImageError("no_pixels", "This DICOM file holds no image, or was cut off before it.")
 
 
 def _oddities(dicom: Dicom, modality: str) -> list[str]:

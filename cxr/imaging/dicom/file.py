@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.tag import Tag
 
-from cxr.imaging.errors import MAX_PIXELS, damaged, too_many_pixels
+from cxr.imaging.errors import MAX_PIXELS, damaged, too_large
 
 # pydicom warns of odd values by quoting them; nothing of a file may reach a log.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
@@ -171,9 +171,9 @@ def parse(data: bytes) -> Dicom:
 
 
 def _inflated(packed: bytes) -> bytes:
-    """Raises zlib.error where it is damaged, TooManyPixels where no image can be so long."""
+    """Raises zlib.error where it is damaged, too_large where no image can be so long."""
     unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
     unpacked = unpacker.decompress(packed, _MAX_INFLATED)
     if unpacker.unconsumed_tail:
-        raise too_many_pixels()
+        raise too_large()
     return unpacked

@@ -14,9 +14,9 @@ import numpy as np
 from pydicom.encaps import generate_fragments
 
 from cxr.imaging.dicom import decoder
-from cxr.imaging.dicom.accepted import Layout, Unreadable
+from cxr.imaging.dicom.accepted import Layout
 from cxr.imaging.dicom.file import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, Dicom
-from cxr.imaging.errors import damaged
+from cxr.imaging.errors import ImageError, damaged
 
 _NATIVE = (IMPLICIT, EXPLICIT, DEFLATED, BIG_ENDIAN)
 _LOSSY = tuple(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 81, 91))
@@ -36,16 +36,17 @@ _CODECS = {
 def stored(dicom: Dicom, layout: Layout) -> np.ndarray:
     """The bits that hold a value, as unsigned numbers [rows, columns].
 
-    Raises a ImageError: `Unreadable` for an unknown transfer syntax, `Truncated` for damage.
+    Raises a ImageError: "unreadable_encoding" for an unknown transfer syntax, "damaged" for damage.
     """
     if dicom.syntax in _NATIVE:
         pixels = _native(dicom, layout)
     elif dicom.syntax in _CODECS:
         pixels = _decoded(dicom, layout)
     else:
-        raise Unreadable(
+        raise ImageError(
+            "unreadable_encoding",
             "This DICOM file is compressed in a way (its transfer syntax) that cannot be read; "
-            "save it uncompressed, or as PNG."
+            "save it uncompressed, or as PNG.",
         )
     if layout.bits == 8 * layout.bytes:
         return pixels

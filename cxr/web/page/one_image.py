@@ -86,10 +86,9 @@ def _shower(predictor: Predictor) -> Callable:
         prevalence, wrong = understand(stated, DEFAULT)
         try:
             analyzed = analysis.analyze(predictor, path, prevalence)
-        except analysis.NotAChestXray as error:
-            return _nothing(notice.rejection("no_scores", str(error)))
         except imaging.ImageError as error:
-            return _nothing(notice.rejection("unreadable", str(error)))
+            kind = "no_scores" if error.code == "not_a_chest_xray" else "unreadable"
+            return _nothing(notice.rejection(kind, str(error)))
         return (
             notice.warnings(analyzed.warnings),
             gr.update(visible=False),

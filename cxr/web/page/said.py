@@ -49,7 +49,7 @@ _SAID = {
     "This DICOM file does not store its pixels in 8 to 16 bits; save it as PNG.": (
         "此 DICOM 文件的像素不是 8 至 16 位；请另存为 PNG。"
     ),
-    "This is a DICOMDIR, the table of contents of a DICOM disk; choose an image on the disk.": (
+    "This is a DICOMDIR, the table of contents of a disk; choose an image on the disk.": (
         "这是 DICOMDIR，即 DICOM 光盘的目录；请选择光盘上的一张胸片。"
     ),
     "This DICOM file is a written report, not an image; choose the image.": (
