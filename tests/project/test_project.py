@@ -1,4 +1,4 @@
-"""The project as a whole: documents equal their sources, pins, and what may not be committed."""
+"""README and the generated documents: commands run, and generated parts equal their sources."""
 
 import importlib.util
 import os
@@ -13,18 +13,10 @@ from pathlib import Path
 
 import pytest
 from support import ROOT, hub_standin, planted
+from support.pins import pins
 from support.served import app
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-REQUIREMENTS = sorted(path.name for path in ROOT.glob("requirements*.txt"))
-
-
-def requirements(name: str) -> dict[str, str]:
-    """Package -> version, of a requirements file; "" where none is pinned."""
-    lines = (ROOT / name).read_text().splitlines()
-    named = [line for line in lines if line and not line.startswith(("#", "-r"))]
-    pins = (line.partition("==") for line in named)
-    return {package.partition("[")[0]: version for package, _, version in pins}
 
 
 def snippets(language: str) -> list[str]:
@@ -57,59 +49,7 @@ def test_generated_parts_of_documents_are_current(page):
 
 def test_space_header_names_the_pinned_gradio():
     """sdk_version in README's header equals the Gradio of requirements.txt."""
-    assert re.findall(r"^sdk_version: (.+)$", README, re.M) == [
-        requirements("requirements.txt")["gradio"]
-    ]
-
-
-def test_every_dependency_is_pinned():
-    """Each direct dependency names one version."""
-    for name in REQUIREMENTS:
-        assert all(requirements(name).values()), name
-
-
-def test_installed_versions_are_the_pinned_ones():
-    """This environment holds what the requirements say."""
-    from importlib.metadata import version
-
-    pinned = {}
-    for name in REQUIREMENTS:
-        pinned |= requirements(name)
-    assert {package: version(package) for package in pinned} == pinned
-
-
-def test_page_needs_neither_torch_nor_fastai():
-    """requirements.txt stays free of the training half's packages."""
-    assert not {"torch", "torchvision", "fastai", "timm"} & requirements("requirements.txt").keys()
-
-
-def test_no_image_and_no_pickle_is_tracked():
-    """Neither NIH's images nor any pickle is part of the repository."""
-    tracked = subprocess.run(
-        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.split()
-    assert tracked
-    assert not [path for path in tracked if re.search(r"\d{8}_\d{3}\.(png|jpe?g)$", path)]
-    assert not [path for path in tracked if path.endswith((".pkl", ".pth", ".zip"))]
-
-
-def test_starter_shows_no_images():
-    """The starter's folder holds what may be committed, and nothing else."""
-    files = {str(p.relative_to(ROOT / "models")) for p in (ROOT / "models").rglob("*.*")}
-    assert {f for f in files if "figures" not in f and "." in Path(f).name} == {
-        f"starter/{name}"
-        for name in (
-            "config.json",
-            "model.onnx",
-            "model.safetensors",
-            "ood_images.json",
-            "input_check.npz",
-            "splits.csv",
-            "metrics.json",
-            "README.md",
-        )
-    }
-    assert "starter/figures/batch.png" not in files
+    assert re.findall(r"^sdk_version: (.+)$", README, re.M) == [pins("requirements.txt")["gradio"]]
 
 
 def test_starter_card_is_made_of_its_metrics():
@@ -117,16 +57,6 @@ def test_starter_card_is_made_of_its_metrics():
     card = (ROOT / "models" / "starter" / "README.md").read_text(encoding="utf-8")
     assert card == _build().starter_card()
     assert "enriched" in card
-
-
-def test_example_images_have_a_source():
-    """Every example image is listed with its source, and every listed image is there."""
-    from cxr.model import examples
-
-    listed = examples.find(ROOT / "models" / "starter")
-    images = {path.name for path in (ROOT / "examples").glob("*.png")}
-    assert {image.path.name for image in listed} == images
-    assert all("(" in image.source for image in listed)
 
 
 @pytest.mark.parametrize("command", commands(".venv/bin/python -m cxr"))

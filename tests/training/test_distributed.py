@@ -11,8 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
-from support import noted_training, planted
+from support import ROOT, noted_training, planted
 
 from cxr.datasets import nih
 from cxr.evaluation.metrics import mean_auroc

@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from support import ROOT
 from support.images import Row, encode, make_nih_folder, make_zip, spoil_zip_member
 
 from benchmarks import child

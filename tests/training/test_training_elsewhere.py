@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 from accelerate.commands.launch import launch_command_parser
-from conftest import ROOT
-from support import planted
+from support import ROOT, planted
 from support.images import RELEASE_HEADER, Row, make_release_folder, write_table
 
 import train
