@@ -53,7 +53,7 @@ def test_space_header_names_the_pinned_gradio():
 
 
 def test_starter_card_is_made_of_its_metrics():
-    """The card of the starter is what its config, metrics and out-of-distribution images render to."""
+    """The starter's card is generated from its config, its metrics and the OOD measurement."""
     card = (ROOT / "models" / "starter" / "README.md").read_text(encoding="utf-8")
     assert card == _build().starter_card()
     assert "enriched" in card
