@@ -1,4 +1,4 @@
-"""Dependencies: ranges in pyproject.toml and pins in the requirements files; contents of the wheel."""
+"""Dependencies: ranges in pyproject.toml, pins in the requirements files, contents of the wheel."""
 
 import subprocess
 import sys
