@@ -19,7 +19,7 @@ from benchmarks import pages, unavoidable
 from benchmarks.figure import Figure
 from benchmarks.layout import images_of
 from benchmarks.timing import ROUNDS, seconds
-from cxr.inference import analysis
+from cxr.inference import analysis, results
 from cxr.inference.predictor import Predictor
 
 CLIENTS = 16
@@ -33,7 +33,7 @@ def request(data: Path, model: Path) -> list[Figure]:
         asks = connected(address)
 
         def own(image: bytes) -> None:
-            analysis.answer(predictor, "image.png", analysis.analyze(predictor, image))
+            results.of_analysis(predictor, "image.png", analysis.analyze(predictor, image))
 
         def sent(image: bytes) -> None:
             asked(asks, image)

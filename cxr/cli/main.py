@@ -31,8 +31,9 @@ import cxr.inference.prevalence
 import cxr.model.publish
 import cxr_labels
 from cxr import atomic, imaging
+from cxr.cli.part_file import PartFile, ResumeError
 from cxr.imaging import dicom
-from cxr.inference import analysis, many
+from cxr.inference import results
 from cxr.inference.predictor import Predictor
 from cxr.inference.prevalence import DEFAULT, Prevalence
 from cxr.model import hub, model_folder, resolve
@@ -79,17 +80,21 @@ def predict(options: argparse.Namespace) -> int:
     model = _find(options.model)
     images, status = _images(options.images)
     answers = _ray_answers if options.ray else _answers
-    part = many.Part(options.output) if options.output else None
+    part = PartFile(options.output) if options.output else None
     try:
         if part is None:
             found = answers(model, images, options.prevalence)
             return max(status, _write(sys.stdout, options.form, found))
-        kept = part.kept(model, options.prevalence) if options.resume else part.begin()
+        kept: set[str] = set()
+        if options.resume:
+            kept = part.resume(model, options.prevalence)
+        else:
+            part.start()
         todo = [image for image in images if str(image) not in kept]
         found = answers(model, todo, options.prevalence)
-        for _ in tqdm(part.write(found), "Images", len(todo), disable=None, unit="image"):
+        for _ in tqdm(part.append(found), "Images", len(todo), disable=None, unit="image"):
             pass
-    except many.ArchiveError as error:
+    except (ResumeError, RuntimeError) as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -105,7 +110,7 @@ def predict(options: argparse.Namespace) -> int:
 
 
 def _answers(model: Model, images: list[Path], prevalence: Prevalence) -> Iterator[dict[str, Any]]:
-    return many.answers(Predictor(model), images, prevalence)
+    return results.of_files(Predictor(model), images, prevalence)
 
 
 def _ray_answers(
@@ -113,7 +118,7 @@ def _ray_answers(
 ) -> Iterator[dict[str, Any]]:
     from cxr.inference import ray_cluster
 
-    return ray_cluster.answers(model, images, prevalence)
+    return ray_cluster.of_files(model, images, prevalence)
 
 
 def evaluate(options: argparse.Namespace) -> int:
@@ -406,8 +411,8 @@ def _write(out: TextIO, form: str, answers: Iterable[dict[str, Any]]) -> int:
 def _writer(out: TextIO, form: str):
     if form == "csv":
         table = csv.writer(out, lineterminator="\n")
-        table.writerow(analysis.csv_columns())
-        return lambda found: table.writerow(analysis.csv_row(found))
+        table.writerow(results.CSV_COLUMNS)
+        return lambda found: table.writerow(results.csv_row(found))
     if form == "json":
         return lambda found: print(json.dumps(found), file=out, flush=True)
     return lambda found: print(_as_text(found), file=out, flush=True)

@@ -1,21 +1,18 @@
 """What a model answers for many images; decoding and network overlap, memory stays flat."""
 
-from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from tqdm import tqdm
 
-from cxr import imaging, machine
+from cxr import imaging
 from cxr.datasets.nih import ImageReader
 from cxr.imaging import GreyImage, ImageError
 from cxr.inference.input_check import Verdict
+from cxr.inference.many import map_in_order
 from cxr.inference.predictor import Predictor
-
-_BATCH = 16  # images at once through the network
-_AHEAD = 3  # batches that are decoded while the network works
+from cxr.inference.sessions import Outputs
 
 
 @dataclass(frozen=True)
@@ -56,67 +53,49 @@ def collect(
 
     read: row -> image, None where it cannot be read; called from several threads.
     """
-    readable = np.zeros(len(rows), bool)
-    logits: list[np.ndarray] = []
-    heatmap: dict[int, np.ndarray] = {}
-    verdicts: list[Verdict] = []
-    with tqdm(total=len(rows), desc=title, unit="image") as bar:
-        for places, images, pixels in _batches(read, rows, predictor.config.image_size):
-            bar.update(len(places))
-            there = [k for k, image in zip(places, images, strict=True) if image is not None]
-            readable[there] = True
-            if not there:
-                continue
-            outputs = predictor.run(pixels)
-            logits.append(outputs.logits)
-            verdicts += predictor.screen(pixels, outputs)
-            for k, maps in zip(there, outputs.heatmap, strict=True):
-                if int(rows[k]) in keep:
-                    heatmap[int(rows[k])] = maps
-    found = np.concatenate(logits) if logits else np.zeros((0, len(predictor.config.labels)), "f4")
-    return Answers(readable, found, heatmap, verdicts)
+
+    def run(row: int) -> tuple[np.ndarray, np.ndarray | None, Verdict] | None:
+        found = _run(predictor, read, row)
+        if found is None:
+            return None
+        pixels, outputs = found
+        kept = outputs.heatmaps[0] if row in keep else None
+        return outputs.logits[0], kept, predictor.check(pixels, outputs)[0]
+
+    places = [int(row) for row in rows]
+    found = list(tqdm(map_in_order(run, places), desc=title, total=len(places), unit="image"))
+    readable = [each for each in found if each is not None]
+    return Answers(
+        np.array([each is not None for each in found], bool),
+        np.array([logits for logits, _, _ in readable]).reshape(-1, len(predictor.config.labels)),
+        {
+            row: each[1]
+            for row, each in zip(places, found, strict=True)
+            if each is not None and each[1] is not None
+        },
+        [verdict for _, _, verdict in readable],
+    )
 
 
 def pictures(
     predictor: Predictor, read: Callable[[int], GreyImage | None], rows: Sequence[int]
 ) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """{row: (pixels float32 [S, S], heatmaps float32 [15, h, w])} of a few readable images."""
-    found = {}
-    for places, _, pixels in _batches(read, rows, predictor.config.image_size):
-        outputs = predictor.run(pixels)
-        for k, image, maps in zip(places, pixels, outputs.heatmap, strict=True):
-            found[rows[k]] = image[0], maps
-    return found
+    """{row: (pixels uint8 [S, S], heatmaps float32 [15, h, w])} of a few readable images."""
+    found = map_in_order(lambda row: _run(predictor, read, row), rows)
+    return {
+        row: (np.rint(255 * each[0][0, 0]).astype(np.uint8), each[1].heatmaps[0])
+        for row, each in zip(rows, found, strict=True)
+        if each is not None
+    }
 
 
-def _batches(
-    read: Callable[[int], GreyImage | None], rows: Sequence[int] | np.ndarray, size: int
-) -> Iterator[tuple[range, list[GreyImage | None], np.ndarray]]:
-    """Places in `rows`, the images there, and the readable ones' pixels float32 [n, 1, S, S]."""
-
-    def load(row: int) -> tuple[GreyImage | None, np.ndarray | None]:
+def _run(
+    predictor: Predictor, read: Callable[[int], GreyImage | None], row: int
+) -> tuple[np.ndarray, Outputs] | None:
+    """The network's input [1, 1, S, S] and outputs for one image; None where it is unreadable."""
+    with predictor.slot():
         image = read(row)
-        return image, None if image is None else imaging.resize(image, size)
-
-    # Pillow decodes and resizes without Python's lock, so that threads keep the cores busy.
-    with ThreadPoolExecutor(machine.cores()) as pool:
-        waiting: deque[tuple[range, list[Future]]] = deque()
-        for start in range(0, len(rows), _BATCH):
-            places = range(start, min(start + _BATCH, len(rows)))
-            waiting.append((places, [pool.submit(load, int(rows[k])) for k in places]))
-            if len(waiting) > _AHEAD:
-                yield _gathered(*waiting.popleft())
-        while waiting:
-            yield _gathered(*waiting.popleft())
-
-
-def _gathered(
-    places: range, tasks: list[Future]
-) -> tuple[range, list[GreyImage | None], np.ndarray]:
-    done = [task.result() for task in tasks]
-    pixels = [squeezed for _, squeezed in done if squeezed is not None]
-    return (
-        places,
-        [image for image, _ in done],
-        np.stack(pixels)[:, None] if pixels else np.empty(0),
-    )
+        if image is None:
+            return None
+        pixels = imaging.resize(image, predictor.config.image_size)[None, None]
+        return pixels, predictor.run(pixels)

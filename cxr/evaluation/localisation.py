@@ -23,7 +23,7 @@ import numpy as np
 
 from cxr.datasets.boxes import Boxes
 from cxr.evaluation import bootstrap
-from cxr.inference.boxes import Frame, find_boxes
+from cxr.inference import boxes as drawing
 from cxr.model.box_rule import BoxRule
 from cxr_labels import LABELS
 
@@ -90,7 +90,7 @@ def measure(
             "No training image has a box here, so the constant box of the localisation controls "
             "was learned on the measured images of the other patients."
         )
-    drawn = [find_boxes(heatmap[c.image][c.box[0]], rule, LABELS[c.box[0]]) for c in cases]
+    drawn = [drawing.find_boxes(heatmap[c.image][c.box[0]], rule, LABELS[c.box[0]]) for c in cases]
     overlap = np.array([overlaps(c.box, d) for c, d in zip(cases, drawn, strict=True)])
     hits = np.array([inside(peak(heatmap[c.image][c.box[0]]), c.box) for c in cases], float)
     sample = _Sample(cases)
@@ -117,7 +117,7 @@ def inside(point: tuple[float, float], box: Box) -> bool:
     return x <= point[0] <= x + w and y <= point[1] <= y + h
 
 
-def overlaps(box: Box, drawn: Sequence[Frame]) -> Overlap:
+def overlaps(box: Box, drawn: Sequence[drawing.Box]) -> Overlap:
     """The best IoU and the best IoBB that the drawn boxes reach; 0 without one."""
     if not drawn:
         return Overlap(0.0, 0.0)

@@ -23,7 +23,7 @@ from cxr.datasets.nih import DataError, NihData
 from cxr.evaluation import answers, literature, localisation, page, plots, report
 from cxr.evaluation.answers import Answers
 from cxr.imaging import GreyImage
-from cxr.inference.boxes import pixel_boxes
+from cxr.inference.boxes import find_boxes
 from cxr.inference.predictor import Predictor
 from cxr.inference.prevalence import NIH, TRAINING, probabilities_at, restate
 from cxr.model import model_folder
@@ -215,8 +215,7 @@ def _cases(
     def case(label: str, k: int) -> page.Case:
         row, column = int(rows[k]), LABELS.index(label)
         image, maps = pictured[row]
-        height, width = image.shape
-        boxes = pixel_boxes(maps[column], width, height, predictor.config.box_rule, label)
+        boxes = find_boxes(maps[column], predictor.config.box_rule, label)
         return page.Case(
             asked.data.table.image[row],
             float(stated[k, column]),

@@ -133,17 +133,13 @@ def pick_cases(
 def thumbnail(pixels: np.ndarray, heatmap: np.ndarray, boxes: Sequence[Box]) -> bytes:
     """A small JPEG of an image with a label's heatmap and boxes over it.
 
-    pixels: float32 [h, w], 0..1. heatmap: [rows, columns]. boxes: in pixels of that image.
+    pixels: uint8 [h, w]. heatmap: [rows, columns]. boxes: in fractions of the image's sides.
     """
     height, width = pixels.shape
     scale = _SIDE / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = Image.fromarray(np.asarray(pixels, np.float32)).resize(
-        size, Image.Resampling.BILINEAR, reducing_gap=2.0
-    )
-    scaled = [[round(side * scale) for side in box] for box in boxes]
-    picture = draw_overlay(np.asarray(small).clip(0, 1), heatmap, scaled)
-    return html_page.jpeg(picture, _QUALITY)
+    small = Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    return html_page.jpeg(draw_overlay(np.asarray(small), heatmap, boxes), _QUALITY)
 
 
 def _first_of_patients(rows: Sequence[int], patients: np.ndarray, count: int) -> list[int]:

@@ -1,8 +1,9 @@
-"""A model folder, loaded and checked, that answers for images. Runs on ONNX Runtime alone."""
+"""A model folder, loaded and checked, that makes predictions. Runs on ONNX Runtime alone."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from cxr import imaging, machine
 from cxr.deadline import within
 from cxr.imaging import GreyImage
+from cxr.inference.boxes import Box, find_boxes
 from cxr.inference.input_check import InputCheck, Verdict
 from cxr.inference.prevalence import DEFAULT, TRAINING, Prevalence, probabilities_at, thresholds_at
 from cxr.inference.sessions import Network, Outputs
@@ -18,40 +20,74 @@ from cxr.model.model_folder import ModelFolderError
 from cxr.model.resolve import Model
 from cxr_labels import LABELS, NO_FINDING
 
-_PATIENCE = 60.0  # seconds to open a network and try it out: a file can hold one that never ends
+_PATIENCE = 60.0  # seconds to open a network and to run it once; a hostile file may never end
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer for one image.
+    """The model's output for one image, stated at a prevalence.
 
-    probabilities: {label: p} in the order of LABELS, at the stated prevalence.
-    prevalence: that stated one.
-    thresholds: {label: p} at the same prevalence; without the labels that are never flagged.
-    flagged: findings at or above their threshold, in the order of LABELS. Compared at the training
-        prevalence, as they were measured: the stated one never changes what is flagged.
-    heatmap: float32 [15, h, w], one map a label.
-    verdict: of the input check, on whether this is a frontal chest X-ray at all.
+    Attributes:
+        config: The config of the model.
+        logits: float32 [15], as the network gives them.
+        heatmaps: float32 [15, h, w], one per label.
+        verdict: The result of the input check.
+        prevalence: The prevalence that probabilities and thresholds are stated at. It never
+            changes what is flagged.
     """
 
-    probabilities: dict[str, float]
-    prevalence: Prevalence
-    thresholds: dict[str, float]
-    flagged: tuple[str, ...]
-    heatmap: np.ndarray
+    config: model_folder.Config
+    logits: np.ndarray
+    heatmaps: np.ndarray
     verdict: Verdict
+    prevalence: Prevalence = DEFAULT
+
+    def at(self, prevalence: Prevalence) -> "Prediction":
+        """The same prediction, stated at another prevalence; the network does not run again."""
+        return replace(self, prevalence=prevalence)
+
+    @cached_property
+    def probabilities(self) -> dict[str, float]:
+        """{label: probability} in the order of LABELS."""
+        found = probabilities_at(self.config, self.logits, self.prevalence)
+        return dict(zip(LABELS, map(float, found), strict=True))
+
+    @cached_property
+    def thresholds(self) -> dict[str, float]:
+        """{label: threshold}, without the labels that are never flagged."""
+        stated = zip(LABELS, map(float, thresholds_at(self.config, self.prevalence)), strict=True)
+        return {label: limit for label, limit in stated if label in _flaggable(self.config)}
+
+    @cached_property
+    def flagged(self) -> tuple[str, ...]:
+        """Findings that reach their threshold, in the order of LABELS.
+
+        Compared at the training prevalence, where thresholds are stored, so that the same findings
+        are flagged at every prevalence.
+        """
+        found = probabilities_at(self.config, self.logits, TRAINING)
+        limits = self.config.thresholds
+        return tuple(
+            label
+            for label, p in zip(LABELS, found, strict=True)
+            if label in _flaggable(self.config) and p >= limits[label]
+        )
 
     def ranked(self) -> dict[str, float]:
         """All labels with their probabilities, most likely first."""
         return dict(sorted(self.probabilities.items(), key=lambda item: -item[1]))
 
     def heatmap_of(self, label: str) -> np.ndarray:
-        """The heatmap [h, w] of a label."""
-        return self.heatmap[LABELS.index(label)]
+        """The heatmap of a label, float32 [h, w]."""
+        return self.heatmaps[LABELS.index(label)]
+
+    def boxes_of(self, label: str) -> list[Box]:
+        """The boxes of a label, in fractions of the image's sides."""
+        return find_boxes(self.heatmap_of(label), self.config.box_rule, label)
 
 
 class Predictor:
-    """Answers for images with the model of one folder."""
+    """Makes predictions with the model of one folder."""
 
     def __init__(
         self,
@@ -59,11 +95,15 @@ class Predictor:
         config: model_folder.Config | None = None,
         cores: int | None = None,
     ):
-        """Raises ModelFolderError when the folder or its ONNX file does not fit.
+        """Loads a model.
 
-        model: a folder, or what `model_source.find` found.
-        config: of a folder that is still being made and has no config.json yet.
-        cores: that the network runs on; all that are granted to this process when None.
+        Args:
+            model: A folder, or what `resolve.find` returned.
+            config: The config of a folder that is still being made and has no config.json yet.
+            cores: The cores to use; by default all that this process may use.
+
+        Raises:
+            ModelFolderError: The folder or its ONNX file does not fit.
         """
         self.model = model if isinstance(model, Model) else Model.at(model)
         self.folder = self.model.folder
@@ -85,31 +125,20 @@ class Predictor:
     def predict(
         self, images: Sequence[GreyImage], prevalence: Prevalence = DEFAULT
     ) -> list[Prediction]:
-        """Answers for images as read, in one batch, at the stated prevalence."""
+        """Predicts for images as read, in one batch, at the stated prevalence."""
         size = self.config.image_size
         pixels = np.stack([imaging.resize(image, size) for image in images])[:, None]
         outputs = self.run(pixels)
-        probabilities = probabilities_at(self.config, outputs.logits, prevalence)
-        in_training = probabilities_at(self.config, outputs.logits, TRAINING)
-        stated = dict(zip(LABELS, map(float, thresholds_at(self.config, prevalence)), strict=True))
-        thresholds = {
-            label: stated[label] for label in self.config.thresholds if label != NO_FINDING
-        }
-        verdicts = self.screen(pixels, outputs)
+        verdicts = self.check(pixels, outputs)
         return [
-            Prediction(
-                dict(zip(LABELS, map(float, probabilities[image]), strict=True)),
-                prevalence,
-                thresholds,
-                _flag(in_training[image], self.config.thresholds),
-                outputs.heatmap[image],
-                verdicts[image],
+            Prediction(self.config, logits, heatmaps, verdict, prevalence)
+            for logits, heatmaps, verdict in zip(
+                outputs.logits, outputs.heatmaps, verdicts, strict=True
             )
-            for image in range(len(images))
         ]
 
-    def screen(self, pixels: np.ndarray, outputs: Outputs) -> list[Verdict]:
-        """What the input check says of images [N, 1, S, S] and the network's outputs for them."""
+    def check(self, pixels: np.ndarray, outputs: Outputs) -> list[Verdict]:
+        """The input check of images [N, 1, S, S], given the network's outputs for them."""
         if self._input_check is None:
             return [Verdict()] * len(pixels)
         return [
@@ -121,18 +150,14 @@ class Predictor:
         """The network's outputs for images float32 [N, 1, S, S], 0..1, bone white."""
         return self._network.run(images)
 
-    def place(self) -> AbstractContextManager[None]:
-        """Waited for and held from an image's reading to its answer: one for each core.
+    def slot(self) -> AbstractContextManager[None]:
+        """Limits the images in work to one per core; enter it before an image is decoded.
 
-        What is held at once stays bounded, and the network learns whether an image is alone.
+        This bounds memory, and tells the network whether other images are in work.
         """
-        return self._network.place()
+        return self._network.slot()
 
 
-def _flag(probabilities: np.ndarray, thresholds: dict[str, float]) -> tuple[str, ...]:
-    """Both at the training prevalence. A label without a threshold is never flagged."""
-    return tuple(
-        label
-        for label, p in zip(LABELS, probabilities, strict=True)
-        if label in thresholds and label != NO_FINDING and p >= thresholds[label]
-    )
+def _flaggable(config: model_folder.Config) -> set[str]:
+    """The labels with a threshold; "No Finding" is never flagged."""
+    return set(config.thresholds) - {NO_FINDING}

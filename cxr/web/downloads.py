@@ -1,10 +1,8 @@
 """The answer for one image as files to keep: JSON, CSV, the heatmap over the image, a report."""
 
-import csv
 import io
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PureWindowsPath
@@ -12,7 +10,7 @@ from pathlib import PureWindowsPath
 from PIL import Image
 
 from cxr import imaging
-from cxr.inference import analysis
+from cxr.inference import results
 from cxr.inference.analysis import Analysis
 from cxr.inference.predictor import Predictor
 from cxr.web import report
@@ -31,14 +29,14 @@ class Download:
 
 def as_json(predictor: Predictor, file: str, analyzed: Analysis) -> Download:
     """The object that `/analyze` gives. file: the image's name."""
-    found = analysis.answer(predictor, file, analyzed)
+    found = results.of_analysis(predictor, file, analyzed)
     return Download(f"{_stem(file)}.json", "application/json", f"{json.dumps(found)}\n".encode())
 
 
 def as_csv(predictor: Predictor, file: str, analyzed: Analysis) -> Download:
     """The table that `predict --csv` writes. file: the image's name."""
-    found = analysis.answer(predictor, file, analyzed)
-    text = csv_text([analysis.csv_columns(), analysis.csv_row(found)])
+    found = results.of_analysis(predictor, file, analyzed)
+    text = results.csv_text([results.CSV_COLUMNS, results.csv_row(found)])
     return Download(f"{_stem(file)}.csv", "text/csv", text.encode())
 
 
@@ -53,13 +51,6 @@ def as_report(predictor: Predictor, file: str, analyzed: Analysis, language: str
     """The report, as HTML. file: the image's name. language: "en" or "zh-CN"."""
     page = report.render(analyzed, predictor, file, language, datetime.now(UTC))
     return Download(f"{_stem(file)}-report.html", "text/html", page.encode())
-
-
-def csv_text(rows: Iterable[list[str]]) -> str:
-    """Rows as lines of CSV."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
 
 
 def _stem(file: str) -> str:

@@ -15,7 +15,7 @@ from PIL import Image
 import cxr.inference.prevalence
 import cxr_labels
 from cxr import imaging
-from cxr.inference import analysis
+from cxr.inference import analysis, results
 from cxr.inference.analysis import Analysis
 from cxr.inference.predictor import Predictor
 from cxr.inference.prevalence import DEFAULT, Prevalence
@@ -59,7 +59,7 @@ def add(predictor: Predictor) -> None:
         """
         if image is None:
             raise gr.Error(_NO_IMAGE, print_exception=False)
-        return analysis.answer_file(predictor, image, Path(image).name, _parse(prevalence))
+        return results.of_file(predictor, image, Path(image).name, _parse(prevalence))
 
     def predict_many(images: list[str] | None, prevalence: str = DEFAULT) -> list[dict[str, Any]]:
         """For each image, in order, what /analyze gives; a bad image is rejected in its place.
@@ -74,9 +74,7 @@ def add(predictor: Predictor) -> None:
                 print_exception=False,
             )
         stated = _parse(prevalence)
-        return [
-            analysis.answer_file(predictor, image, Path(image).name, stated) for image in images
-        ]
+        return list(results.of_files(predictor, images, stated, lambda image: Path(image).name))
 
     def explain(image: str | None, finding: str | None) -> str:
         """The image with the heatmap for a finding over it: a PNG, at most 1024 px a side.

@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 from gradio.routes import App
 
-from cxr.inference import analysis
+from cxr.inference import results
 from cxr.inference.predictor import Predictor
 from cxr.model import examples
 from cxr.model.model_folder import Config
@@ -80,7 +80,7 @@ def build(predictor: Predictor) -> gr.Blocks:
             with gr.Tab(texts.marker("about"), id="about"):
                 about.add(predictor)
         gr.HTML(
-            f"<p>{texts.said(analysis.DISCLAIMER).html}</p>",
+            f"<p>{texts.said(results.DISCLAIMER).html}</p>",
             apply_default_css=False,
             elem_id="disclaimer",
         )

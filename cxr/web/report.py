@@ -10,10 +10,11 @@ from typing import Any
 
 import cxr.inference.prevalence
 from cxr import html_page
-from cxr.inference.analysis import DISCLAIMER, Analysis
+from cxr.inference.analysis import Analysis
 from cxr.inference.overlay import LONG_SIDE, preview
 from cxr.inference.predictor import Predictor
 from cxr.inference.prevalence import NIH, TRAINING, Prevalence, shares_at
+from cxr.inference.results import DISCLAIMER
 from cxr.model import box_record
 from cxr.model.box_record import BoxRecord, Hits, Share
 from cxr.model.model_folder import Config
@@ -48,7 +49,7 @@ def render(
         file=PureWindowsPath(file).name,
         made=f"{made.astimezone(UTC):%Y-%m-%d %H:%M}",
         image_size=words.of("image_size", width=str(width), height=str(height)),
-        image=_picture(preview(analyzed.image.pixels)),
+        image=_picture(preview(analyzed.image.grey)),
         rows=_rows(analyzed, predictor, words),
         warnings=[words.said(warning) for warning in analyzed.warnings],
         meaning=words.of("meaning", mix=_mix(analyzed.prediction.prevalence)),

@@ -1,4 +1,4 @@
-"""Scoring many images from the command line: in order, in little memory, and never twice."""
+"""Many images: in order, in constant memory, and never twice."""
 
 import json
 import os
@@ -13,6 +13,47 @@ from support import IMAGE, ROOT
 from support.command import predict
 
 from benchmarks import child
+from cxr.inference.many import map_in_order
+
+
+def test_results_come_in_the_order_of_the_items():
+    """Whichever item is done first."""
+
+    def work(item: int) -> int:
+        time.sleep(0.02 if item % 3 == 0 else 0)
+        return item
+
+    assert list(map_in_order(work, range(20), workers=3)) == list(range(20))
+
+
+def test_two_items_per_worker_are_held():
+    """Items are read no further than that ahead of the results that were taken."""
+    read = []
+
+    def items():
+        for item in range(100):
+            read.append(item)
+            yield item
+
+    results = map_in_order(lambda item: item, items(), workers=3)
+    for taken in range(1, 50):
+        next(results)
+        assert len(read) <= taken + 2 * 3
+
+
+def test_error_of_the_work_comes_at_its_turn():
+    """The results before it are given, and nothing after it is begun."""
+    begun = []
+
+    def work(item: int) -> float:
+        begun.append(item)
+        return 1 / (item - 3)
+
+    results = map_in_order(work, range(1000), workers=2)
+    assert [next(results) for _ in range(3)] == [1 / -3, 1 / -2, -1.0]
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+    assert len(begun) < 20
 
 
 @pytest.fixture(scope="module")

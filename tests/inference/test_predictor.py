@@ -10,18 +10,14 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
-from scipy import ndimage
 from support import ROOT, STARTER
 
 from cxr import imaging
 from cxr.inference import probability
-from cxr.inference.boxes import pixel_boxes
 from cxr.inference.input_check import NOT_A_CHEST_XRAY, InputCheck
-from cxr.inference.overlay import draw_overlay
 from cxr.inference.predictor import Predictor
 from cxr.inference.prevalence import probabilities_at
 from cxr.model import examples, model_folder
-from cxr.model.box_rule import BoxRule
 from cxr.model.model_folder import ModelFolderError
 from cxr_labels import FINDINGS, LABELS, NIH_PREVALENCE, NO_FINDING
 
@@ -49,7 +45,7 @@ def test_serving_half_runs_without_torch():
 import importlib.util, sys
 assert not any(importlib.util.find_spec(name) for name in ("torch", "fastai", "timm"))
 from cxr.inference.predictor import Predictor
-from cxr import radiograph
+from cxr import imaging
 answer = Predictor("models/starter").predict([imaging.read_image({image!r})])[0]
 assert len(answer.probabilities) == 15
 import app
@@ -132,7 +128,7 @@ def test_embedding_of_another_rank_is_rejected(folder, monkeypatch):
         return [logits, heatmap, embedding[0]]
 
     monkeypatch.setattr(onnxruntime.InferenceSession, "run", flat)
-    with pytest.raises(ModelFolderError, match="one embedding an image"):
+    with pytest.raises(ModelFolderError, match="one embedding per image"):
         Predictor(folder)
 
 
@@ -236,102 +232,6 @@ def test_onnx_of_another_size_is_rejected(folder):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"image_size": 64}))
     with pytest.raises(ModelFolderError, match="64x64"):
         Predictor(folder)
-
-
-def test_box_frames_a_planted_peak():
-    """A blob on a map gives one box around it, in pixels of the image."""
-    heatmap = np.zeros((16, 16), np.float32)
-    heatmap[4:6, 10:13] = 5.0
-    assert pixel_boxes(heatmap, width=1600, height=800) == [[1000, 200, 300, 100]]
-
-
-def test_flat_map_has_no_box():
-    """A map without a peak frames nothing."""
-    assert pixel_boxes(np.ones((16, 16), np.float32), 100, 100) == []
-
-
-def test_box_leaves_out_a_second_blob():
-    """Only the region that is connected with the peak is framed."""
-    heatmap = np.zeros((16, 16), np.float32)
-    heatmap[2, 2], heatmap[12, 12] = 5.0, 4.0
-    assert pixel_boxes(heatmap, 160, 160) == [[20, 20, 10, 10]]
-
-
-def test_box_follows_a_winding_region():
-    """A region that turns back on itself is framed whole, and nothing but it."""
-    heatmap = np.zeros((16, 16), np.float32)
-    for row in range(1, 12, 2):
-        heatmap[row, 2:9] = 4.0
-    heatmap[2:11:4, 8] = heatmap[4:11:4, 2] = 4.0
-    heatmap[13:, 12:] = 4.0
-    heatmap[1, 2] = 5.0
-    assert pixel_boxes(heatmap, 160, 160) == [[20, 10, 70, 110]]
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_box_frames_the_region_that_scipy_finds(seed):
-    """On maps as torn as chance makes them, the region of the peak is the one SciPy labels."""
-    heatmap = np.random.default_rng(seed).random((40, 30)).astype(np.float32)
-    height = (heatmap - np.median(heatmap)) / (heatmap.max() - np.median(heatmap))
-    labelled, _ = ndimage.label(height >= 0.1)
-    rows, columns = ndimage.find_objects(labelled)[labelled.flat[heatmap.argmax()] - 1]
-    framed = [columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start]
-    assert pixel_boxes(heatmap, 30, 40, BoxRule(height=0.1)) == [framed]
-
-
-def test_a_hair_of_a_peak_is_answered():
-    """A cell above the others by a rounding is framed; interpolated it may be lost, no more."""
-    heatmap = np.full((20, 20), 0.3, np.float32)
-    heatmap[3, 4] = np.nextafter(np.float32(0.3), np.float32(1))
-    assert pixel_boxes(heatmap, 100, 100, BoxRule(fine=1)) == [[20, 15, 5, 5]]
-    pixel_boxes(heatmap, 100, 100, BoxRule(fine=4))
-
-
-def test_pull_gives_the_typical_size_around_the_peak():
-    """Pulled all the way, a box has its finding's typical size, centred on the planted peak."""
-    rows, columns = np.mgrid[:20, :20]
-    heatmap = np.exp(-((columns - 6) ** 2 + (rows - 12) ** 2) / 8).astype(np.float32)
-    rule = BoxRule(height=0.7, pull=1.0, fine=4, sizes={"Mass": (0.2, 0.1)})
-    assert pixel_boxes(heatmap, 1000, 2000, rule, "Mass") == [[225, 1150, 200, 200]]
-
-
-def test_half_a_pull_lies_between_region_and_typical_size():
-    """A box pulled half-way has the geometric mean of the two sizes; others' sizes do not count."""
-    heatmap = np.zeros((20, 20), np.float32)
-    heatmap[8:12, 8:12] = 1.0
-    rule = BoxRule(height=0.5, pull=0.5, fine=1, sizes={"Mass": (0.8, 0.05)})
-    assert pixel_boxes(heatmap, 1000, 1000, rule, "Mass") == [[300, 450, 400, 100]]
-    assert pixel_boxes(heatmap, 1000, 1000, rule, "Nodule") == [[400, 400, 200, 200]]
-
-
-def test_fine_rule_finds_a_peak_between_cells():
-    """A peak between two cells is framed around the border between them, under a cell's width."""
-    heatmap = np.zeros((20, 20), np.float32)
-    heatmap[10, 9:11] = 1.0
-    [[x, _, w, _]] = pixel_boxes(heatmap, 2000, 2000, BoxRule(height=0.97, fine=16))
-    assert x + w / 2 == pytest.approx(1000, abs=1)
-    assert w < 100
-
-
-@pytest.mark.parametrize("corner", [(0, 0), (0, 19), (19, 0), (19, 19)])
-def test_box_at_the_border_stays_on_the_image(corner):
-    """A box of a typical size that would reach over the image's border is cut there."""
-    heatmap = np.zeros((20, 20), np.float32)
-    heatmap[corner] = 1.0
-    rule = BoxRule(pull=1.0, sizes={"Mass": (0.3, 0.3)})
-    [[x, y, w, h]] = pixel_boxes(heatmap, 400, 200, rule, "Mass")
-    assert min(x, y) >= 0
-    assert (x + w, y + h) == (400 if corner[1] else 70, 200 if corner[0] else 35)
-
-
-def test_overlay_glows_at_the_peak_only():
-    """Far from the peak the overlay is the image; at the peak it is orange."""
-    heatmap = np.zeros((16, 16), np.float32)
-    heatmap[8, 8] = 1.0
-    picture = draw_overlay(np.full((160, 160), 0.5, np.float32), heatmap, [])
-    assert (picture[10, 10] == 128).all()
-    red, _, blue = picture[85, 85].astype(int)
-    assert red > 128 > blue
 
 
 def test_importing_the_serving_half_needs_no_gradio():

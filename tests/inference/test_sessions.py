@@ -32,7 +32,7 @@ def test_images_at_once_are_answered_as_alone(network, images):
     """An image's outputs are the same bit by bit, whoever else is answered meanwhile."""
 
     def run(image: np.ndarray):
-        with network.place():
+        with network.slot():
             return network.run(image[None])
 
     alone = [run(image) for image in images]
@@ -40,7 +40,7 @@ def test_images_at_once_are_answered_as_alone(network, images):
         at_once = list(pool.map(run, images))
     for one, other in zip(alone, at_once, strict=True):
         assert np.array_equal(one.logits, other.logits)
-        assert np.array_equal(one.heatmap, other.heatmap)
+        assert np.array_equal(one.heatmaps, other.heatmaps)
         assert np.array_equal(one.embedding, other.embedding)
 
 
@@ -58,7 +58,7 @@ def test_no_more_images_at_once_than_cores(network):
 
     def stay() -> None:
         nonlocal inside, most
-        with network.place():
+        with network.slot():
             with counting:
                 inside += 1
                 most = max(most, inside)

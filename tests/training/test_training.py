@@ -52,7 +52,7 @@ def test_heatmap_maps_peak_on_the_marks(run):
         image = imaging.read_image(run.data / "images" / name)
         answer = predictor.predict([image])[0]
         for label, x, y, w, h in found.of_image.get(name, ()):
-            px, py = localisation.peak(answer.heatmap[label])
+            px, py = localisation.peak(answer.heatmaps[label])
             hits.append(x <= px <= x + w and y <= py <= y + h)
     assert len(hits) > 20
     assert np.mean(hits) > 0.8
@@ -437,7 +437,7 @@ def test_logits_are_pooled_from_the_maps_alone(run):
     images = np.random.default_rng(0).random((3, 1, planted.SIDE, planted.SIDE), np.float32)
     outputs = predictor.run(images)
     sharpness = net.load(run.folder).log_sharpness
-    pooled = net.pool(torch.from_numpy(outputs.heatmap), sharpness).detach().numpy()
+    pooled = net.pool(torch.from_numpy(outputs.heatmaps), sharpness).detach().numpy()
     assert np.abs(pooled - outputs.logits).max() < 1e-4
 
 

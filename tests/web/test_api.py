@@ -11,7 +11,7 @@ from support import IMAGE, ROOT
 from support.bad_images import bad_files
 from support.served import app
 
-from cxr.inference import analysis
+from cxr.inference import results
 from cxr.inference.predictor import Predictor
 from cxr.web import page
 from cxr_labels import LABELS
@@ -108,7 +108,7 @@ def test_many_images_are_answered_in_their_places(client, tmp_path):
     assert found == single
     assert found[0]["rejected"]
     assert words in found[2]["rejected"]
-    own = analysis.answer_file(Predictor(ROOT / "models" / "starter"), IMAGE, IMAGE.name)
+    own = results.of_file(Predictor(ROOT / "models" / "starter"), IMAGE, IMAGE.name)
     assert found[1]["flagged"] == own["flagged"]
 
 

@@ -186,14 +186,14 @@ def test_rejected_image_is_not_offered(again, monkeypatch):
     folder, _, _, _ = again
     first, *others = names(folder)
     pixels = imaging.resize(imaging.read_image(folder / "examples" / first), planted.SIDE)
-    judge = Predictor.screen
+    judge = Predictor.check
 
     def reject_it(predictor, images, outputs):
         verdicts = judge(predictor, images, outputs)
         same = [np.array_equal(image[0], pixels) for image in images]
         return [Verdict("rejected") if s else v for s, v in zip(same, verdicts, strict=True)]
 
-    monkeypatch.setattr(Predictor, "screen", reject_it)
+    monkeypatch.setattr(Predictor, "check", reject_it)
     examples.write(*again)
     assert first not in names(folder)
     assert len(names(folder)) == 1 + len(others)

@@ -25,7 +25,7 @@ from support.bad_images import bad_files
 from support.images import encode
 from support.served import app
 
-from cxr.inference import analysis
+from cxr.inference import results
 from cxr.inference.predictor import Predictor
 from cxr.web import page
 
@@ -123,7 +123,7 @@ def mixture(tmp_path_factory) -> dict[Path, dict[str, Any]]:
         (folder / name).write_bytes(content)
     predictor = Predictor(STARTER)
     files = sorted(path for path in folder.iterdir() if path.is_file())
-    return {path: analysis.answer_file(predictor, path, path.name) for path in files}
+    return {path: results.of_file(predictor, path, path.name) for path in files}
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from support import IMAGE, ROOT
 from support.browser import chromium
 from support.served import app
 
-from cxr.inference import analysis
+from cxr.inference import results
 from cxr.inference.input_check import INVERTED, NOT_A_CHEST_XRAY
 from cxr.inference.predictor import Predictor
 from cxr.model import model_folder
@@ -152,7 +152,7 @@ def test_folder_without_input_check_answers_everything(tmp_path, inverted):
     Image.new("L", (200, 200), 128).save(blank)
     predictor = Predictor(tmp_path)
     for picture in (ANKLE, inverted, blank):
-        found = analysis.answer_file(predictor, picture, picture.name)
+        found = results.of_file(predictor, picture, picture.name)
         assert found["rejected"] is None
         assert found["probabilities"]
         assert not {INVERTED, NOT_A_CHEST_XRAY} & set(found["warnings"])

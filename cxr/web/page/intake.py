@@ -79,7 +79,7 @@ def _sources(offered: list[ExampleImage]) -> str:
 
 def _thumbnail(example: ExampleImage) -> str:
     """A small JPEG as a data address."""
-    picture = Image.fromarray(preview(imaging.read_image(example.path).pixels))
+    picture = Image.fromarray(preview(imaging.eight_bits(imaging.read_image(example.path))))
     picture.thumbnail((_THUMBNAIL, _THUMBNAIL))
     content = io.BytesIO()
     picture.save(content, "JPEG", quality=80)

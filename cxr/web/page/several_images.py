@@ -13,10 +13,9 @@ from typing import Any
 import gradio as gr
 
 import cxr.inference.prevalence
-from cxr.inference import analysis
+from cxr.inference import results
 from cxr.inference.predictor import Predictor
 from cxr.inference.prevalence import DEFAULT, Prevalence
-from cxr.web.downloads import csv_text
 from cxr.web.page import LISTS_AT_ONCE, files, prevalence_choice, saving, texts
 from cxr.web.page.batch_words import BATCH
 from cxr.web.page.intake import MAX_MEGABYTES
@@ -105,10 +104,12 @@ def _answerer(predictor: Predictor) -> Callable:
             yield _problem(texts.said(str(error))), gr.skip(), gr.skip(), gr.skip()
             return
         images = paths[:MOST]
-        csv, rows, answered, shown = csv_text([analysis.csv_columns()]), "", 0, 0.0
-        for done, path in enumerate(images, 1):
-            found = analysis.answer_file(predictor, path, Path(path).name, prevalence)
-            csv += csv_text([analysis.csv_row(found)])
+        csv, rows, answered, shown = results.csv_text([results.CSV_COLUMNS]), "", 0, 0.0
+        found_in_order = results.of_files(
+            predictor, images, prevalence, lambda path: Path(path).name
+        )
+        for done, found in enumerate(found_in_order, 1):
+            csv += results.csv_text([results.csv_row(found)])
             rows += _row(found)
             answered += found["rejected"] is None
             if time.monotonic() - shown > _PAUSE and done < len(images):

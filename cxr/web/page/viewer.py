@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from cxr.inference.analysis import Analysis
-from cxr.inference.overlay import glow, preview
+from cxr.inference.overlay import eight_bit_heatmap, preview
 from cxr.model.box_record import BoxRecord, Hits, Share
 from cxr.web.page import files, texts
 from cxr.web.page.texts import Text, words
@@ -71,9 +71,9 @@ def value(analyzed: Analysis) -> dict[str, Any]:
     image: a PNG as a data address, at most 1024 px. findings: {label: {map: base64 of uint8
     [rows, columns], boxes: shares of the image's sides, caption: HTML}}.
     """
-    rows, columns = analyzed.prediction.heatmap.shape[1:]
+    rows, columns = analyzed.prediction.heatmaps.shape[1:]
     return {
-        "image": _address(preview(analyzed.image.pixels)),
+        "image": _address(preview(analyzed.image.grey)),
         "rows": rows,
         "columns": columns,
         "plain": words("plain_image"),
@@ -82,13 +82,10 @@ def value(analyzed: Analysis) -> dict[str, Any]:
 
 
 def _shown(analyzed: Analysis, label: str) -> dict[str, Any]:
-    height, width = analyzed.image.grey.shape
     heatmap = analyzed.prediction.heatmap_of(label)
-    boxes = [
-        [x / width, y / height, w / width, h / height] for x, y, w, h in analyzed.boxes_of(label)
-    ]
+    boxes = analyzed.boxes_of(label)
     return {
-        "map": base64.b64encode(glow(heatmap).tobytes()).decode(),
+        "map": base64.b64encode(eight_bit_heatmap(heatmap).tobytes()).decode(),
         "boxes": boxes,
         "caption": _caption(heatmap, label, bool(boxes)),
     }
