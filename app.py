@@ -11,13 +11,16 @@ import argparse
 import os
 import sys
 
-import cxr.web.lean_gradio  # noqa: F401 (before anything imports Gradio)
-from cxr import machine
-from cxr.inference.predictor import Predictor
-from cxr.model import resolve
-from cxr.model.hub import HubError
-from cxr.model.model_folder import ModelFolderError
-from cxr.web import interface, temporary, zero_gpu
+from cxr.cli.environment import requires
+
+with requires("requirements.txt"):
+    import cxr.web.lean_gradio  # noqa: F401 (before anything imports Gradio)
+    from cxr import machine
+    from cxr.inference.predictor import Predictor
+    from cxr.model import resolve
+    from cxr.model.hub import HubError
+    from cxr.model.model_folder import ModelFolderError
+    from cxr.web import interface, temporary, zero_gpu
 
 
 def _options() -> argparse.Namespace:

@@ -24,10 +24,13 @@ from dataclasses import MISSING, fields
 from datetime import datetime
 from pathlib import Path
 
-from cxr.datasets.splits import KINDS
-from cxr.model import publish
-from cxr.model.hub import HubError, HubName
-from cxr.training.settings import ARTICLE, DEFAULT, RECIPES, Settings
+from cxr.cli import arguments
+from cxr.cli.environment import requires
+
+with requires("requirements-train.txt"):
+    from cxr.datasets.splits import KINDS
+    from cxr.model import publish
+    from cxr.training.settings import ARTICLE, DEFAULT, RECIPES, Settings
 
 PUSH_FAILED = 3  # the exit status
 
@@ -36,12 +39,16 @@ _DEFAULTS = {
 }
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(command_line: list[str] | None = None) -> int:
     """Runs one training; returns the exit status."""
-    settings = _settings(arguments)
+    with requires("requirements-train.txt"):
+        return _main(parse(command_line))
+
+
+def _main(settings: Settings) -> int:
     # torch.jit.script is deprecated in torch and used by fastai: nothing that a user can mend.
     warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
-    # Only here: the processes that decode images import this file too, and need no torch.
+    # Not at the top: the processes that decode images import this file too, and need no torch.
     from cxr.training import distributed, run
 
     pushed = settings.push_to_hub if distributed.is_main() else None
@@ -84,25 +91,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--image-size",
-        type=_whole(64, 2048),
+        type=arguments.whole_number(64, 2048),
         metavar="S",
         help="side of the network's square input in pixels (default: %(default)s)",
     )
     add(
         "--epochs",
-        type=_whole(0, 1000),
+        type=arguments.whole_number(0, 1000),
         metavar="N",
         help="epochs that train body and head (default: %(default)s)",
     )
     add(
         "--freeze-epochs",
-        type=_whole(0, 1000),
+        type=arguments.whole_number(0, 1000),
         metavar="N",
         help="epochs before them that train the head alone (default: %(default)s)",
     )
     add(
         "--lr",
-        type=_rate,
+        type=arguments.learning_rate,
         metavar="auto|X",
         help="learning rate of the head; auto: by fastai's finder (default: auto)",
     )
@@ -120,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--thresholds",
-        type=_rule,
+        type=arguments.threshold_rule,
         metavar="youden|f1|accuracy|sensitivity=X",
         help="the rule that chooses thresholds on the validation images (default: youden; accuracy "
         "with --recipe article)",
@@ -147,7 +154,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--seed",
-        type=_whole(0, 2**32 - 1),
+        type=arguments.whole_number(0, 2**32 - 1),
         metavar="N",
         help="of split and training (default: %(default)s)",
     )
@@ -159,7 +166,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--push-to-hub",
-        type=_repository,
+        type=arguments.hub_repository,
         metavar="OWNER/NAME",
         help="publish the finished model folder there on the Hugging Face Hub",
     )
@@ -173,62 +180,25 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _settings(arguments: list[str] | None) -> Settings:
+def parse(command_line: list[str] | None = None) -> Settings:
+    """Reads the command line, by default that of the process; wrong usage raises SystemExit."""
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(command_line)
     options.start = tuple(options.start)
     for name, value in RECIPES[options.recipe].items():
         setattr(options, name, getattr(options, name) or value)
     if options.epochs + options.freeze_epochs == 0 and not options.start:
-        parser.error("--epochs and --freeze-epochs are both 0: nothing would be trained")
+        parser.error("--epochs and --freeze-epochs are both 0: there is nothing to train")
     if options.private and not options.push_to_hub:
-        parser.error("--private is for --push-to-hub, which is not given")
+        parser.error("--private belongs to --push-to-hub, which is not given")
     if options.mirror and options.recipe == ARTICLE:
-        parser.error("--mirror is for the default recipe; the article's mirrors images anyway")
+        parser.error(
+            "--mirror belongs to the default recipe; that of the article mirrors images anyway"
+        )
     if options.resume and not options.output:
-        parser.error("--resume goes on with the run in --output, which is not given")
+        parser.error("--resume continues the run in --output, which is not given")
     options.output = options.output or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}"
     return Settings(**vars(options))
-
-
-def _rate(text: str) -> float | None:
-    if text == "auto":
-        return None
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0 < rate < 10:
-        raise argparse.ArgumentTypeError("'auto' or a number between 0 and 10 is needed")
-    return rate
-
-
-def _repository(text: str) -> HubName:
-    try:
-        return publish.repository(text)
-    except HubError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _rule(text: str) -> str:
-    # Only here: the rules come with scikit-learn, which takes a second to load.
-    from cxr.evaluation import thresholds
-
-    try:
-        thresholds.parse_rule(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    return text
-
-
-def _whole(low: int, high: int):
-    def parse(text: str) -> int:
-        number = int(text) if text.isdigit() else -1
-        if not low <= number <= high:
-            raise argparse.ArgumentTypeError(f"a whole number from {low} to {high} is needed")
-        return number
-
-    return parse
 
 
 if __name__ == "__main__":

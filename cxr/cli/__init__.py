@@ -1,1 +1,1 @@
-"""The command line: `python -m cxr`."""
+"""The command line: one module per command. They import the rest of the program when they run."""

@@ -27,10 +27,11 @@ class PartFile:
     def __init__(self, output: str | Path):
         self.path = Path(f"{output}{_SUFFIX}")
 
-    def start(self) -> None:
-        """Deletes what an earlier run left."""
+    def start(self) -> set[str]:
+        """Deletes what an earlier run left; returns the files with a result, which are none."""
         self.remove()
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        return set()
 
     def resume(self, model: Model, prevalence: Prevalence) -> set[str]:
         """Returns the files that have a result already, and cuts off a half-written line.
@@ -39,8 +40,7 @@ class PartFile:
             ResumeError: The results are of another model or prevalence.
         """
         if not self.path.is_file():
-            self.start()
-            return set()
+            return self.start()
         expected = (model.name, model.revision, prevalences.name(prevalence))
         files, complete = set(), 0
         with self.path.open("rb+") as part:

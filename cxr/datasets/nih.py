@@ -245,7 +245,7 @@ def _list_files(data: Path) -> _Files:
                 f"{str(data)!r} is not a complete zip file; download it again."
             ) from error
     else:
-        raise DataError(f"There is no folder or zip file {str(data)!r}; check the path of --data.")
+        raise DataError(f"There is no folder or zip file {str(data)!r}; check the path.")
     # macOS puts shadow copies of every file into its zips.
     kept = [p for p in found if "__MACOSX" not in p and not _name(p).startswith("._")]
     return _Files(data, sorted(kept))

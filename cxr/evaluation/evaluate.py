@@ -31,8 +31,10 @@ def evaluate(
     _check_output(output)
     predictor = Predictor(model)
     data = nih.load(kaggle.locate(source), skip_unusable=True)
+    labels = data.report.label_sentences()  # these are printed with the metrics
     for sentence in data.report.sentences():
-        print(f"Note: {sentence}")
+        if sentence not in labels:
+            print(f"Note: {sentence}")
     seen = _seen(predictor.folder)
     used = data.table.patient.isin(seen.patient[seen.split != splits.TEST]).to_numpy()
     left_out = np.zeros(len(used), bool) if include_training else used
@@ -44,8 +46,6 @@ def evaluate(
     found, broken = _boxes(data)
     named = bool(data.table.image.isin(seen.image_index).any())
     notes = [*_seen_notes(seen, named, int(used.sum()), include_training), *broken]
-    for sentence in notes:
-        print(f"Note: {sentence}")
     read = answers.reader(data.source.reader(), list(data.table.image))
     trained = data.table.patient.isin(seen.patient[seen.split == splits.TRAIN]).to_numpy()
     asked = measuring.Asked(
@@ -56,7 +56,7 @@ def evaluate(
         train=np.flatnonzero(trained & left_out),
         seen=seen,
         name=source.resolve().name,
-        notes=notes + data.report.label_sentences(),
+        notes=notes + labels,
     )
     return measuring.measure(predictor, asked, output)
 

@@ -25,7 +25,8 @@ DISCLAIMER = (
     f"{NOT_FOR_CLINICAL_USE} A score is a model's estimate at the stated prevalence, not a finding "
     "by a physician, and a low score does not rule out disease."
 )
-CSV_COLUMNS = ("file", *cxr_labels.LABELS, "flagged", "warnings", "rejected")
+_SOURCE = ("file", "model", "revision", "prevalence", "operating_point")
+CSV_COLUMNS = (*_SOURCE, *cxr_labels.LABELS, "flagged", "warnings", "rejected", "disclaimer")
 
 
 def of_analysis(predictor: Predictor, file: str, analysis: Analysis) -> Result:
@@ -69,11 +70,12 @@ def csv_row(result: Result) -> list[str]:
     """The JSON object as a row of CSV_COLUMNS; lists are joined by "|", sentences by a space."""
     probabilities = result["probabilities"] or {}
     return [
-        result["file"],
+        *(result[key] or "" for key in _SOURCE),
         *(str(probabilities.get(label, "")) for label in cxr_labels.LABELS),
         "|".join(result["flagged"]),
         " ".join(result["warnings"]),
         result["rejected"] or "",
+        result["disclaimer"],
     ]
 
 
@@ -99,6 +101,7 @@ def _result(
         "model": predictor.model.name,
         "revision": predictor.model.revision,
         "prevalence": cxr.inference.prevalence.name(prevalence),
+        "operating_point": predictor.config.threshold_rule,
         "probabilities": probabilities,
         "flagged": flagged or [],
         "boxes": boxes or {},

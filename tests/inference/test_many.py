@@ -108,7 +108,7 @@ def test_answers_of_another_prevalence_are_not_gone_on_from(hundred_images, tmp_
     done = predict(
         hundred_images, "--csv", "--output", target, "--resume", "--prevalence", "training"
     )
-    assert done.returncode == 2
+    assert done.returncode == 1
     assert "are of another model or prevalence" in done.stderr
     assert Path(f"{target}.part").read_bytes() == before
 
@@ -117,7 +117,7 @@ def test_resuming_needs_a_file():
     """On the screen nothing can be gone on with."""
     done = predict(IMAGE, "--resume")
     assert done.returncode == 2
-    assert "--resume goes on with the answers for --output" in done.stderr
+    assert "--resume continues an earlier --output" in done.stderr
 
 
 def test_memory_does_not_grow_with_the_images(hundred_images, tmp_path):

@@ -335,12 +335,12 @@ def test_wrong_name_is_wrong_usage(folder, tmp_path, name, words):
     assert "Traceback" not in done.stderr
 
 
-def test_folder_that_is_not_there_has_status_2(tmp_path):
-    """A folder that is none of a model: status 2, one sentence."""
+def test_folder_that_is_not_there_has_status_1(tmp_path):
+    """A folder that is none of a model: status 1, one sentence."""
     with hub_standin.running() as hub:
         done = command(hub, tmp_path, tmp_path / "nowhere", "owner/name")
         assert not hub.requests
-    assert done.returncode == 2
+    assert done.returncode == 1
     assert done.stderr == f"There is no model folder {str(tmp_path / 'nowhere')!r}.\n"
 
 
@@ -350,7 +350,7 @@ def test_training_with_a_wrong_name_does_not_start(tmp_path, capsys):
         with pytest.raises(SystemExit) as stopped:
             train.main(["--data", str(tmp_path), "--output", str(tmp_path / "out"), *options])
         assert stopped.value.code == 2
-    assert "--private is for --push-to-hub" in capsys.readouterr().err
+    assert "--private belongs to --push-to-hub" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -476,7 +476,7 @@ def test_measuring_takes_a_model_of_the_hub(fetched, tmp_path):
 
 
 def test_measuring_says_what_the_hub_says(hub, tmp_path):
-    """`evaluate` with a model that cannot be had: the same sentence, status 2."""
+    """`evaluate` with a model that cannot be had: the same sentence, status 1."""
     done = subprocess.run(
         [sys.executable, "-m", "cxr", "evaluate", "owner/nothing", "x", "--output", str(tmp_path)],
         cwd=ROOT,

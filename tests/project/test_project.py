@@ -112,7 +112,7 @@ def test_training_options_in_readme_are_known(command):
     sys.path.insert(0, str(ROOT))
     import train
 
-    assert train._settings(shlex.split(command)[2:]).data == Path("sample.zip")
+    assert train.parse(shlex.split(command)[2:]).data == Path("sample.zip")
 
 
 def test_python_in_readme_runs():

@@ -13,6 +13,7 @@ KEYS = [
     "model",
     "revision",
     "prevalence",
+    "operating_point",
     "probabilities",
     "flagged",
     "boxes",

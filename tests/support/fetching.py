@@ -73,7 +73,7 @@ def revision_of(done: subprocess.CompletedProcess[str]) -> str:
 
 def sentence_of(done: subprocess.CompletedProcess[str]) -> str:
     """The one sentence that a rejected start ends with."""
-    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.returncode == 1, done.stdout + done.stderr
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
     *_, last = done.stderr.splitlines()

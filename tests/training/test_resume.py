@@ -128,9 +128,7 @@ def test_resuming_needs_the_folder(images, capsys):
     with pytest.raises(SystemExit) as stopped:
         train.main(["--data", str(images), "--resume"])
     assert stopped.value.code == 2
-    assert (
-        "--resume goes on with the run in --output, which is not given" in capsys.readouterr().err
-    )
+    assert "--resume continues the run in --output, which is not given" in capsys.readouterr().err
 
 
 def _options(images: Path, folder: Path, *options: str) -> list[str]:

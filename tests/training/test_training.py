@@ -291,7 +291,7 @@ def test_start_that_saw_the_held_out_is_rejected(run, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ([*UNTRAINED], "both 0: nothing would be trained"),
+        ([*UNTRAINED], "both 0: there is nothing to train"),
         (["--thresholds", "sensitivity=2"], "needs a share above 0 and up to 1"),
         (["--thresholds", "best"], "is none of youden, f1"),
         (["--recipe", "other"], "invalid choice"),
@@ -318,7 +318,7 @@ def test_wrong_usage_is_one_sentence(capsys, options, words):
 )
 def test_recipe_gives_way_to_what_is_named(options, split, thresholds):
     """A recipe sets split and thresholds; an option of its own name overrides it."""
-    settings = train._settings(["--data", "sample", *options])
+    settings = train.parse(["--data", "sample", *options])
     assert (settings.split, settings.thresholds) == (split, thresholds)
 
 

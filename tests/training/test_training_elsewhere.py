@@ -33,14 +33,14 @@ def understood(words: list[str]) -> None:
     """Fails where the program would reject such a command line."""
     match words:
         case ["python", "train.py", *options]:
-            train._settings(options)
+            train.parse(options)
         case ["python", "-m", "cxr", *options]:
-            command_line._parser().parse_args(options)
+            command_line.make_parser().parse_args(options)
         case ["accelerate", "launch", *options]:
             launched = launch_command_parser().parse_args(options)
             assert launched.training_script == "train.py"
             assert launched.multi_gpu
-            train._settings(launched.training_script_args)
+            train.parse(launched.training_script_args)
         case ["pip", "install", *options]:
             assert set(options[::2]) == {"-r"}
             assert all((ROOT / name).is_file() for name in options[1::2])
