@@ -18,8 +18,7 @@ with requires("requirements.txt"):
     from cxr import machine
     from cxr.inference.predictor import Predictor
     from cxr.model import resolve
-    from cxr.model.hub import HubError
-    from cxr.model.model_folder import ModelFolderError
+    from cxr.model.errors import HubError, ModelFolderError
     from cxr.web import interface, temporary, zero_gpu
 
 

@@ -19,7 +19,7 @@ from cxr.evaluation.report import Predicted
 from cxr.inference.prevalence import NIH, shares_at
 from cxr.inference.probability import log_odds, sigmoid
 from cxr.model import model_folder
-from cxr.model.model_folder import Config
+from cxr.model.config import Config
 from cxr_labels import LABELS
 
 

@@ -10,8 +10,8 @@ import argparse
 from pathlib import Path
 
 from benchmarks.ood_images import measure
+from cxr import atomic
 from cxr.inference.predictor import Predictor
-from cxr.model import model_folder
 
 
 def main() -> None:
@@ -40,7 +40,7 @@ def main() -> None:
     low, high = found["ci95"]
     print(f"Rejected {found['rejected_share']:.1%} ({low:.1%} to {high:.1%}).")
     if options.output:
-        model_folder.write_json(options.output, found)
+        atomic.write_json(options.output, found)
 
 
 if __name__ == "__main__":

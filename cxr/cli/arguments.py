@@ -92,7 +92,7 @@ def whole_number(low: int, high: int) -> Callable[[str], int]:
 
 def _read(read: Callable[[str], _T], text: str) -> _T:
     """Calls `read`; what it raises becomes the message of a usage error."""
-    from cxr.model.hub import HubError
+    from cxr.model.errors import HubError
 
     try:
         return read(text)

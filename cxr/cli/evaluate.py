@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
         options.usage_error(f"--output {options.output!r} is a file; name a folder")
     from cxr.evaluation import evaluate, summary
     from cxr.model import model_folder
-    from cxr.model.model_folder import ModelFolderError
+    from cxr.model.errors import ModelFolderError
 
     output = Path(options.output)
     try:

@@ -57,8 +57,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from cxr.model.hub import HubError
-    from cxr.model.model_folder import ModelFolderError
+    from cxr.model.errors import HubError, ModelFolderError
 
     try:
         return options.run(options)

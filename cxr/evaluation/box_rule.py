@@ -8,7 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from cxr.datasets.boxes import Boxes
 from cxr.evaluation.localisation import Box, overlaps, typical_size
 from cxr.inference.boxes import find_boxes
-from cxr.model.box_rule import BoxRule
+from cxr.model.config import BoxRule
 from cxr_labels import LABELS
 
 # Two numbers, common to all findings, on a coarse grid: some 80 boxes do not bear more.
@@ -35,7 +35,10 @@ def tune(heatmap: dict[str, np.ndarray], boxes: Boxes, train: Iterable[str]) -> 
     if len(cases) < MIN_BOXES:
         return BoxRule()
     sizes = typical_sizes(boxes, train)
-    rules = [[BoxRule(height, pull, FINE, sizes) for pull in PULLS] for height in HEIGHTS]
+    rules = [
+        [BoxRule(height=height, pull=pull, fine=FINE, sizes=sizes) for pull in PULLS]
+        for height in HEIGHTS
+    ]
     reached = np.array([[mean_iou(rule, cases) for rule in row] for row in rules])
     around = np.pad(reached, 1, mode="edge")
     steady = sliding_window_view(around, (3, 3)).mean((2, 3))

@@ -24,7 +24,7 @@ import numpy as np
 from cxr.datasets.boxes import Boxes
 from cxr.evaluation import bootstrap
 from cxr.inference import boxes as drawing
-from cxr.model.box_rule import BoxRule
+from cxr.model.config import BoxRule
 from cxr_labels import LABELS
 
 Box = tuple[int, float, float, float, float]

@@ -117,7 +117,7 @@ def _measure(predictor: Predictor, asked: Asked, output: Path) -> dict[str, Any]
         probabilities_at(predictor.config, found.logits, TRAINING),
     )
     metrics = _metrics(predictor, asked, found, test)
-    model_folder.write_json(output / model_folder.METRICS, metrics)
+    atomic.write_json(output / model_folder.METRICS, metrics)
     _write_predictions(output / model_folder.PREDICTIONS, test)
     drawn = plots.evaluation(
         metrics, test.targets, test.probabilities, output / model_folder.FIGURES

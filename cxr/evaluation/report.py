@@ -19,7 +19,7 @@ from cxr import machine
 from cxr.evaluation import baselines, bootstrap, metrics, subgroups
 from cxr.evaluation.bootstrap import CalibrationError, Resamples
 from cxr.inference.prevalence import NIH, restate, shares_at
-from cxr.model.model_folder import Config
+from cxr.model.config import Config
 from cxr_labels import FINDINGS, LABELS
 
 _RARE_OR_NOISY = ("Pneumonia", "Hernia")  # left out of the second mean

@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
-from cxr.model.box_rule import BoxRule
+from cxr.model.config import BoxRule
 
 Box = tuple[float, float, float, float]
 

@@ -22,9 +22,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from cxr.model.model_folder import ModelFolderError
+from cxr.model.config import InputCheckEntry
+from cxr.model.errors import ModelFolderError
+from cxr.model.model_folder import INPUT_CHECK
 
-FILE = "input_check.npz"
 PARTS = ("embedding", "layout", "edges")
 _SIDE = 64  # px, what layout and edges are taken from
 _GRID, _CELLS, _DIRECTIONS = 16, 8, 8
@@ -106,27 +107,23 @@ class InputCheck:
         self.reject_above = reject_above
 
     @classmethod
-    def load(cls, folder: Path, entry: dict[str, Any], embedding_size: int) -> "InputCheck":
+    def load(cls, folder: Path, entry: InputCheckEntry, embedding_size: int) -> "InputCheck":
         """What config.json says under "input_check", and the file it names.
 
-        entry: {"file", "sha256", "warn_above", "reject_above"}. embedding_size: D of the model.
-        Raises ModelFolderError.
+        embedding_size: D of the model. Raises ModelFolderError.
         """
-        path = folder / FILE
+        path = folder / INPUT_CHECK
         try:
-            limits = [float(entry[name]) for name in ("warn_above", "reject_above")]
-            if entry["file"] != FILE or not 0 < limits[0] <= limits[1] < np.inf:
-                raise ValueError("the file's name or a limit")
             if path.stat().st_size > _MAX_BYTES:
                 raise ValueError("the file's size")
             data = path.read_bytes()
-            if hashlib.sha256(data).hexdigest() != entry["sha256"]:
+            if hashlib.sha256(data).hexdigest() != entry.sha256:
                 raise ValueError("the file's hash")
-            return cls(_distances(data, embedding_size), *limits)
+            return cls(_distances(data, embedding_size), entry.warn_above, entry.reject_above)
         # What a damaged zip or array makes NumPy raise is of no common kind.
         except Exception as error:
             raise ModelFolderError(
-                f"{FILE} in {str(folder)!r} is missing, damaged or not the file that config.json "
+                f"{INPUT_CHECK} in {str(folder)!r} is missing, damaged or not the file that config.json "
                 "was written for; fetch or train the model again."
             ) from error
 

@@ -16,7 +16,8 @@ from cxr.inference.input_check import InputCheck, Verdict
 from cxr.inference.prevalence import DEFAULT, TRAINING, Prevalence, probabilities_at, thresholds_at
 from cxr.inference.sessions import Network, Outputs
 from cxr.model import model_folder
-from cxr.model.model_folder import ModelFolderError
+from cxr.model.config import Config
+from cxr.model.errors import ModelFolderError
 from cxr.model.resolve import Model
 from cxr_labels import LABELS, NO_FINDING
 
@@ -36,7 +37,7 @@ class Prediction:
             changes what is flagged.
     """
 
-    config: model_folder.Config
+    config: Config
     logits: np.ndarray
     heatmaps: np.ndarray
     verdict: Verdict
@@ -92,7 +93,7 @@ class Predictor:
     def __init__(
         self,
         model: str | Path | Model,
-        config: model_folder.Config | None = None,
+        config: Config | None = None,
         cores: int | None = None,
     ):
         """Loads a model.
@@ -158,6 +159,6 @@ class Predictor:
         return self._network.slot()
 
 
-def _flaggable(config: model_folder.Config) -> set[str]:
+def _flaggable(config: Config) -> set[str]:
     """The labels with a threshold; "No Finding" is never flagged."""
     return set(config.thresholds) - {NO_FINDING}

@@ -11,7 +11,7 @@ import numpy as np
 
 import cxr_labels
 from cxr.inference import probability
-from cxr.model.model_folder import NIH, TRAINING, Config
+from cxr.model.config import NIH, TRAINING, Config
 from cxr_labels import NO_FINDING
 
 DEFAULT = NIH

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from cxr.model.model_folder import ModelFolderError
+from cxr.model.errors import ModelFolderError
 from cxr_labels import LABELS
 
 _OUTPUTS = ("logits", "heatmaps", "embedding")

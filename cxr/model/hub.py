@@ -9,17 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from cxr.model.errors import HubAway, HubError
+
 _PART = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
 _NAME = re.compile(rf"(?P<repository>{_PART}/{_PART})(?:@(?P<revision>.*))?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-
-
-class HubError(RuntimeError):
-    """What the Hub rejected, or why it could not be reached: one sentence for a layman."""
-
-
-class HubAway(HubError):
-    """The Hub could not be asked at all: no network, switched off, or not able to answer."""
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from cxr.inference import input_check
 from cxr.model import examples, hub, model_folder
-from cxr.model.hub import HubError, HubName
-from cxr.model.model_folder import ModelFolderError
+from cxr.model.errors import HubError, ModelFolderError
+from cxr.model.hub import HubName
 
 _NEEDED = (
     model_folder.CARD,
@@ -31,7 +30,7 @@ _SENT_IF_THERE = (
     model_folder.PREDICTIONS,
     model_folder.HISTORY,
     model_folder.OOD_IMAGES,
-    input_check.FILE,
+    model_folder.INPUT_CHECK,
 )
 _FOLDERS = (model_folder.FIGURES, model_folder.EXAMPLES)
 
@@ -144,7 +143,7 @@ def files(folder: Path) -> dict[str, Path]:
     Raises ModelFolderError when the folder is not complete.
     """
     config = model_folder.load(folder)
-    needed = [*_NEEDED, *([input_check.FILE] if config.input_check else [])]
+    needed = [*_NEEDED, *([model_folder.INPUT_CHECK] if config.input_check else [])]
     if (folder / model_folder.FASTAI).is_file():
         needed.append(model_folder.PYPROJECT)  # without it the pickle cannot be loaded from the Hub
     missing = [name for name in needed if not (folder / name).is_file()]

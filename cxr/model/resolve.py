@@ -16,10 +16,9 @@ from typing import Any
 
 from cxr import atomic, imaging
 from cxr.deadline import within
-from cxr.inference import input_check
 from cxr.model import hub, model_folder
-from cxr.model.hub import HubAway, HubError, HubName
-from cxr.model.model_folder import ModelFolderError
+from cxr.model.errors import HubAway, HubError, ModelFolderError
+from cxr.model.hub import HubName
 
 STARTER = Path(__file__).parents[2] / "models" / "starter"
 FROM_CACHE = (
@@ -36,7 +35,7 @@ _LONGEST, _SLOWEST = 60.0, 2**15
 _NEEDED = (model_folder.CONFIG, model_folder.ONNX)
 _WANTED = {
     *_NEEDED,
-    input_check.FILE,
+    model_folder.INPUT_CHECK,
     model_folder.SPLITS,
     model_folder.METRICS,
     model_folder.CARD,
@@ -143,7 +142,7 @@ class _Cache:
             config = model_folder.load(folder)
         except (ModelFolderError, OSError):
             return False
-        return config.input_check is None or os.path.isfile(folder / input_check.FILE)
+        return config.input_check is None or os.path.isfile(folder / model_folder.INPUT_CHECK)
 
     def newest(self) -> str | None:
         """The commit that was the newest when the Hub was last asked, if it is there."""

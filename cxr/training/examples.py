@@ -35,8 +35,8 @@ from cxr.inference import probability
 from cxr.inference.predictor import Predictor
 from cxr.inference.prevalence import TRAINING
 from cxr.model import model_folder
+from cxr.model.config import Config
 from cxr.model.examples import TABLE
-from cxr.model.model_folder import Config
 from cxr_labels import DISPLAY, FINDINGS, LABELS, NO_FINDING
 
 MOST = 8  # images that are right

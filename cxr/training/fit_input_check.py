@@ -7,14 +7,15 @@ below as constants (`benchmarks/ood_images` says which images, and measures on o
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from cxr import atomic
-from cxr.inference.input_check import FILE, PARTS, Distance, InputCheck, describe
+from cxr.inference.input_check import PARTS, Distance, InputCheck, describe
 from cxr.inference.sessions import Outputs
 from cxr.model import model_folder
+from cxr.model.config import InputCheckEntry
+from cxr.model.model_folder import INPUT_CHECK
 
 # Directions kept of the embedding, the layout and the edges.
 DIRECTIONS = {"embedding": 128, "layout": 64, "edges": 128}
@@ -37,7 +38,7 @@ def write(
     train: np.ndarray,
     valid: np.ndarray,
     seed: int = 0,
-) -> dict[str, Any] | None:
+) -> InputCheckEntry | None:
     """Fits to the training images, writes input_check.npz, returns config.json's "input_check".
 
     run: the network (`Predictor.run`). images: rows -> float32 [n, 1, S, S] (`PixelCache.images`).
@@ -50,14 +51,14 @@ def write(
     train = np.sort(random.permutation(train)[:_MAX_IMAGES])
     valid = np.sort(random.permutation(valid)[:_MAX_IMAGES])
     fitted = fit(measure(run, images, train), patients[train], measure(run, images, valid), seed)
-    with atomic.replacing(folder / FILE) as part, part.open("wb") as file:
+    with atomic.replacing(folder / INPUT_CHECK) as part, part.open("wb") as file:
         np.savez(file, allow_pickle=False, **to_arrays(fitted))
-    return {
-        "file": FILE,
-        "sha256": model_folder.sha256(folder / FILE),
-        "warn_above": fitted.warn_above,
-        "reject_above": fitted.reject_above,
-    }
+    return InputCheckEntry(
+        file="input_check.npz",
+        sha256=model_folder.sha256(folder / INPUT_CHECK),
+        warn_above=fitted.warn_above,
+        reject_above=fitted.reject_above,
+    )
 
 
 def measure(

@@ -29,6 +29,7 @@ from cxr.imaging import GreyImage
 from cxr.inference.predictor import Predictor
 from cxr.inference.prevalence import TRAINING, probabilities_at, shares_at
 from cxr.model import model_folder
+from cxr.model.config import Config, write_config
 from cxr.training import checkpoint, distributed, examples, export, fit_input_check, learner, pixels
 from cxr.training.export import ExportError  # noqa: F401 (raised by train)
 from cxr.training.images import Images
@@ -100,9 +101,11 @@ def train(settings: Settings) -> dict[str, Any] | None:
     predictor = Predictor(folder, config)
     metrics = measuring.measure(predictor, asked, folder)
     examples.write(folder, predictor, data, split)
-    config = replace(config, metrics=_headline(metrics))
+    config = config.replace(metrics=_headline(metrics))
     atomic.write_text(folder / model_folder.CARD, model_card.render(config, metrics))
-    model_folder.write_config(folder, config)  # last: with it the folder counts as complete
+    write_config(
+        folder / model_folder.CONFIG, config
+    )  # last: with it the folder counts as complete
     checkpoint.remove(folder)
     print(summary.table(metrics))
     print(_ending(folder, time.monotonic() - start))
@@ -146,7 +149,7 @@ def _schedule(settings: Settings) -> dict[str, Any]:
     return own
 
 
-def _schedule_of(config: model_folder.Config) -> dict[str, Any]:
+def _schedule_of(config: Config) -> dict[str, Any]:
     kept = (
         "recipe",
         "seed",
@@ -360,10 +363,10 @@ def _find_rate(learn: Learner, drawn: Path) -> float:
 
 def _first_config(
     settings: Settings, train_targets: np.ndarray, training: dict[str, Any]
-) -> model_folder.Config:
+) -> Config:
     """The config before anything was chosen or measured on the validation images."""
     shares = prevalence(train_targets)
-    return model_folder.Config(
+    return Config(
         labels=LABELS,
         architecture=settings.arch,
         pooling=POOLING,
@@ -386,7 +389,7 @@ def _choose(
     images: Images,
     train: np.ndarray,
     valid: np.ndarray,
-) -> model_folder.Config:
+) -> Config:
     """The config with all that is chosen on the validation images, of the exported ONNX file."""
     boxed = {int(i) for i in valid if images.names[i] in images.boxes.of_image}
     found = answers.collect(
@@ -395,14 +398,13 @@ def _choose(
     targets, patients = data.targets[valid], data.table.patient.to_numpy()[valid]
     config = predictor.config
     calibrated = calibration.fit(found.logits, targets, patients, shares_at(config, TRAINING))
-    config = replace(config, calibration=calibrated)
+    config = config.replace(calibration=calibrated)
     probabilities = probabilities_at(config, found.logits, TRAINING)
     chosen = thresholds.choose(settings.thresholds, targets, probabilities)
     # What was never trained on says nothing: it is never flagged.
     trained = {label for label, n in zip(LABELS, data.targets[train].sum(0), strict=True) if n}
     chosen = {label: threshold for label, threshold in chosen.items() if label in trained}
-    return replace(
-        config,
+    return config.replace(
         thresholds=chosen,
         threshold_rule=settings.thresholds,
         accuracy_threshold=thresholds.accuracy_curve(targets, probabilities)[2],

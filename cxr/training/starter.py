@@ -10,8 +10,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from cxr.inference import input_check
 from cxr.model import model_folder
+from cxr.model.config import write_config
 
 FILES = (
     model_folder.ONNX,
@@ -19,7 +19,7 @@ FILES = (
     model_folder.SPLITS,
     model_folder.METRICS,
     model_folder.CARD,
-    input_check.FILE,
+    model_folder.INPUT_CHECK,
 )
 
 
@@ -37,7 +37,7 @@ def take_over(run: Path, starter: Path) -> None:
     for figure in sorted((run / model_folder.FIGURES).glob("*.png")):
         if figure.name != model_folder.BATCH:
             shutil.copyfile(figure, fresh / model_folder.FIGURES / figure.name)
-    model_folder.write_config(fresh, config)
+    write_config(fresh / model_folder.CONFIG, config)
     shutil.rmtree(starter, ignore_errors=True)
     fresh.rename(starter)
 

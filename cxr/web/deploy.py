@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cxr.model import hub, model_folder, resolve
-from cxr.model.hub import HubAway, HubError, HubName
-from cxr.model.model_folder import ModelFolderError
+from cxr.model.config import read_config
+from cxr.model.errors import HubAway, HubError, ModelFolderError
+from cxr.model.hub import HubName
 from cxr.web import space
 from cxr.web.space import ServedModel, Space, SpaceError
 
@@ -57,9 +58,9 @@ def look_up(model: HubName) -> ServedModel:
         pinned = HubName(model.repository, info.sha)
         names = sorted(file.rfilename for file in info.siblings or ())
         path = hf_hub_download(model.repository, model_folder.CONFIG, revision=info.sha)
-    config = model_folder.read_config(Path(path), str(pinned))
+    config = read_config(Path(path), str(pinned))
     needed = [model_folder.CONFIG, model_folder.ONNX]
-    needed += [config.input_check["file"]] if config.input_check else []
+    needed += [config.input_check.file] if config.input_check else []
     read = tuple(name for name in names if resolve.is_wanted(name))
     for file in needed:
         if file not in read:

@@ -14,7 +14,7 @@ from gradio.routes import App
 from cxr.inference import results
 from cxr.inference.predictor import Predictor
 from cxr.model import examples
-from cxr.model.model_folder import Config
+from cxr.model.config import Config
 from cxr.model.resolve import Model
 from cxr.web import blocks, endpoints, sessions, temporary
 from cxr.web.page import (
@@ -114,11 +114,11 @@ def _named(model: Model) -> str:
 
 def _measured(config: Config) -> str:
     """How well it tells images apart, beside what answers without an image reach."""
-    auroc = config.metrics.get("mean_auroc")
+    auroc = config.metrics.mean_auroc
     if auroc is None:
         return ""
-    interval = config.metrics.get("mean_auroc_ci95")
-    alone = config.metrics.get("metadata_only_mean_auroc")
+    interval = config.metrics.mean_auroc_ci95
+    alone = config.metrics.metadata_only_mean_auroc
     leaky = config.training.get("split") == "random"
     return "".join(
         [

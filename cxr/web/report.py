@@ -17,7 +17,7 @@ from cxr.inference.prevalence import NIH, TRAINING, Prevalence, shares_at
 from cxr.inference.results import DISCLAIMER
 from cxr.model import box_record
 from cxr.model.box_record import BoxRecord, Hits, Share
-from cxr.model.model_folder import Config
+from cxr.model.config import Config
 from cxr.web.page.finding_words import finding, sentence
 from cxr.web.page.said import said
 from cxr.web.page.text import CHINESE, ENGLISH, Text
@@ -171,13 +171,13 @@ def _model(predictor: Predictor, words: _Words) -> list[tuple[str, str]]:
 
 def _auroc(config: Config, words: _Words) -> str:
     """With its interval, and what answers without an image reach, where known."""
-    auroc = config.metrics.get("mean_auroc")
+    auroc = config.metrics.mean_auroc
     if auroc is None:
         return words.of("unknown")
     text = f"{auroc:.2f}"
-    if interval := config.metrics.get("mean_auroc_ci95"):
+    if interval := config.metrics.mean_auroc_ci95:
         text += words.of("interval", low=f"{interval[0]:.2f}", high=f"{interval[1]:.2f}")
-    alone = config.metrics.get("metadata_only_mean_auroc")
+    alone = config.metrics.metadata_only_mean_auroc
     if alone is not None:
         text += words.of("auroc_alone", alone=f"{alone:.2f}")
     return text

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from cxr.evaluation import calibration, metrics
 from cxr.inference.prevalence import probabilities_at
 from cxr.inference.probability import log_odds, sigmoid
-from cxr.model.model_folder import Config
+from cxr.model.config import Config
 from cxr_labels import FINDINGS, LABELS, NO_FINDING
 
 RARE, COMMON = 0.018, 0.12  # RARE: 5 positives in 280 images

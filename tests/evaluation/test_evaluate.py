@@ -5,7 +5,6 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -330,10 +329,12 @@ def test_images_that_none_can_read_are_a_sentence(starter, tmp_path):
 def test_images_that_input_check_rejects_are_counted_and_said(starter, tmp_path, monkeypatch):
     """They are in the figures although a user would get no answer for them."""
 
+    limits = {"file": "input_check.npz", "sha256": "", "warn_above": 1.0, "reject_above": 2.0}
+
     class Rejecting(Predictor):
         def __init__(self, folder):
             super().__init__(folder)
-            self.config = replace(self.config, input_check={"file": "input_check.npz"})
+            self.config = self.config.replace(input_check=limits)
 
         def screen(self, pixels, outputs):
             return [Verdict("no image")] * 2 + [Verdict()] * (len(pixels) - 2)

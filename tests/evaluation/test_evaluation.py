@@ -11,7 +11,7 @@ from sklearn.calibration import calibration_curve
 
 from cxr.evaluation import baselines, bootstrap, metrics, report, summary, thresholds
 from cxr.inference.probability import shift
-from cxr.model.model_folder import Config
+from cxr.model.config import Config
 from cxr_labels import FINDINGS, LABELS, NIH_PREVALENCE, NO_FINDING
 
 EXACT = 1e-9

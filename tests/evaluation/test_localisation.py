@@ -1,7 +1,6 @@
 """Heatmaps against boxes: the figures, their controls, and the rule that draws the boxes."""
 
 import json
-from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -9,8 +8,7 @@ import pytest
 from cxr.datasets.boxes import Boxes
 from cxr.evaluation import box_rule as tuning
 from cxr.evaluation import localisation
-from cxr.model import box_rule
-from cxr.model.box_rule import BoxRule
+from cxr.model.config import BoxRule
 from cxr_labels import LABELS
 
 HALF_HEIGHT = BoxRule()
@@ -309,33 +307,3 @@ def test_typical_size_is_the_geometric_mean():
         "Atelectasis": pytest.approx((0.2, 0.2)),
         "Mass": pytest.approx((0.3, 0.3)),
     }
-
-
-def test_rule_survives_the_config():
-    """Written as JSON and read again it is the same; a config without one has the untuned rule."""
-    rule = BoxRule(0.7, 0.5, 4, {"Mass": (0.1, 0.2)})
-    assert box_rule.parse(json.loads(json.dumps(asdict(rule)))) == rule
-    assert box_rule.parse(None) == HALF_HEIGHT
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"height": 0.0},
-        {"height": float("nan")},
-        {"pull": 1.5},
-        {"pull": "much"},
-        {"fine": 0},
-        {"fine": 10**6},
-        {"sizes": None},
-        {"sizes": {"Mass": [0.1]}},
-        {"sizes": {"Mass": [0.1, 0.0]}},
-        {"sizes": {"Mass": [0.1, float("inf")]}},
-    ],
-)
-def test_broken_rule_is_rejected(wrong):
-    """Whatever does not make a rule is a ValueError that names it."""
-    whole = {"height": 0.7, "pull": 0.5, "fine": 4, "sizes": {"Mass": [0.1, 0.2]}}
-    box_rule.parse(whole)
-    with pytest.raises(ValueError, match="box_rule"):
-        box_rule.parse(whole | wrong)

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-from dataclasses import replace
 from typing import Any
 
 import huggingface_hub
@@ -16,7 +15,7 @@ from cxr.evaluation import model_card
 from cxr.inference.predictor import Predictor
 from cxr.inference.prevalence import thresholds_at
 from cxr.model import model_folder
-from cxr.model.model_folder import Config
+from cxr.model.config import Config, write_config
 from cxr_labels import DISPLAY, FINDINGS, LABELS, NIH_PREVALENCE, NO_FINDING
 
 PREVALENT = ("ppv", "npv")
@@ -49,7 +48,7 @@ def config(**changes: Any) -> Config:
         sha256="0" * 64,
         training=training,
     )
-    return replace(made, **changes)
+    return made.replace(**changes)
 
 
 def section(card: str, title: str) -> str:
@@ -359,13 +358,13 @@ def test_frozen_body_is_said_only_where_every_run_is_known_to_have_kept_it(start
 
 def test_onnx_lines_give_the_scores_of_the_demo(tmp_path, monkeypatch):
     """The first snippet, run in a calibrated model folder, answers as the serving half does."""
-    calibrated = replace(model_folder.load(STARTER), calibration=config().calibration)
+    calibrated = model_folder.load(STARTER).replace(calibration=config().calibration)
     card = model_card.render(calibrated, FULL)
     code, *_ = re.findall(r"```python\n(.*?)```", card, re.S)
     for name in ("model.onnx", "input_check.npz"):
         shutil.copyfile(STARTER / name, tmp_path / name)
     shutil.copyfile(ROOT / "examples" / "chest_rg1.png", tmp_path / "image.png")
-    model_folder.write_config(tmp_path, calibrated)
+    write_config(tmp_path / "config.json", calibrated)
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     exec(code, names)

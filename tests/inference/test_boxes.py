@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from cxr.inference.boxes import find_boxes, in_pixels
 from cxr.inference.overlay import draw_overlay, preview
-from cxr.model.box_rule import BoxRule
+from cxr.model.config import BoxRule
 
 
 def pixel_boxes(

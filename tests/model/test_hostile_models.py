@@ -177,9 +177,9 @@ def network(nodes=(), values=(), domains=()) -> bytes:
 
     nodes, values: what makes `extra`, float32 [1, 1, 1, 1]. domains: of operators it claims to use.
     """
-    repeats = {"logits": [1, 15, 1, 1], "heatmap": [1, 15, 2, 2], "embedding": [1, 4, 1, 1]}
+    repeats = {"logits": [1, 15, 1, 1], "heatmaps": [1, 15, 2, 2], "embedding": [1, 4, 1, 1]}
     tiles = [helper.make_node("Tile", ["sum", f"by_{n}"], [f"{n}_4d"]) for n in repeats]
-    ends = {"logits": "Flatten", "heatmap": "Identity", "embedding": "Flatten"}
+    ends = {"logits": "Flatten", "heatmaps": "Identity", "embedding": "Flatten"}
     graph = helper.make_graph(
         [
             *nodes,
@@ -192,7 +192,7 @@ def network(nodes=(), values=(), domains=()) -> bytes:
         [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 1, SIZE, SIZE])],
         [
             helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 15]),
-            helper.make_tensor_value_info("heatmap", TensorProto.FLOAT, ["n", 15, 2, 2]),
+            helper.make_tensor_value_info("heatmaps", TensorProto.FLOAT, ["n", 15, 2, 2]),
             helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", 4]),
         ],
         [*(integers(f"by_{name}", by) for name, by in repeats.items()), *values],
@@ -276,7 +276,7 @@ def folder_of(tmp_path: Path, content: bytes) -> Path:
 
 def opened(folder: Path, before: str = "") -> subprocess.CompletedProcess[str]:
     """A process of its own opens the model, which may take it down."""
-    script = f"from cxr.web import predictor; {before}\n"
+    script = f"from cxr.inference import predictor; {before}\n"
     script += "try: predictor.Predictor(__import__('sys').argv[1]); print('opened')\n"
     script += "except predictor.ModelFolderError as error: print('rejected:', error)"
     return subprocess.run(

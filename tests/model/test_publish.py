@@ -22,8 +22,8 @@ import train
 from cxr import imaging
 from cxr.inference.predictor import Predictor
 from cxr.model import model_folder, publish
-from cxr.model.hub import HubError, HubName
-from cxr.model.model_folder import ModelFolderError
+from cxr.model.errors import HubError, ModelFolderError
+from cxr.model.hub import HubName
 
 IMAGE = Image.effect_noise((64, 64), 50)
 NAME = HubName("owner/name")

@@ -11,7 +11,6 @@ import numpy as np
 from PIL import Image
 from support import ROOT, hub_standin
 
-from cxr.inference import input_check
 from cxr.model import model_folder
 
 STARTER = ROOT / "models" / "starter"
@@ -24,7 +23,7 @@ def every_file() -> set[str]:
     named = {v for v in constants.values() if re.fullmatch(r"\w+\.[a-z]+", str(v))}
     figures = {f"figures/{name}" for name in ("roc.png", "subgroups.png")}
     examples = {f"examples/{name}" for name in ("examples.csv", "one.png", "other.png")}
-    return (named - KEPT) | {input_check.FILE} | figures | examples
+    return (named - KEPT) | {model_folder.INPUT_CHECK} | figures | examples
 
 
 def make_folder(folder: Path) -> dict[str, bytes]:

@@ -39,8 +39,7 @@ from support.hub_standin import GUEST, TOKEN, Hub, Repository
 from support.served import app
 
 from cxr.model import examples, resolve
-from cxr.model.hub import HubError
-from cxr.model.model_folder import ModelFolderError
+from cxr.model.errors import HubError, ModelFolderError
 from cxr.model.resolve import STARTER, Model
 
 
@@ -278,8 +277,8 @@ def test_existing_folder_goes_before_the_hub(tmp_path, monkeypatch):
 
 def test_folder_here_does_not_load_the_client():
     """The Hub's client, half a second to load, is left alone for a model on disk."""
-    script = "import sys; from cxr.web import model_source; "
-    script += "model_source.find('models/starter'); print('huggingface_hub' in sys.modules)"
+    script = "import sys; from cxr.model import resolve; "
+    script += "resolve.find('models/starter'); print('huggingface_hub' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )

@@ -8,7 +8,6 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -185,7 +184,7 @@ def test_named_model_that_is_not_there_stops_the_start():
 )
 def test_header_says_what_the_figure_rests_on(predictor, metrics, split, said):
     """The AUROC stands beside its interval, what no image gives, and a leak, where known."""
-    config = replace(predictor.config, metrics=metrics, training={"split": split})
+    config = predictor.config.replace(metrics=metrics, training={"split": split})
     shown = interface.introduction(Predictor(STARTER, config))
     english = re.sub(r"<[^>]*>", "", re.sub(r'<span lang="zh-CN">.*?</span>', "", shown))
     assert html.unescape(english).strip().endswith(said)

@@ -25,7 +25,8 @@ from support.published import published
 from support.served import app
 
 from cxr.model import model_folder
-from cxr.model.hub import UNREACHABLE, HubError, HubName
+from cxr.model.errors import HubError
+from cxr.model.hub import UNREACHABLE, HubName
 from cxr.web import deploy as deploying
 from cxr.web import space
 from cxr.web.space import ServedModel, Space, SpaceError

@@ -2,7 +2,6 @@
 
 import csv
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +78,7 @@ def test_image_without_finding_is_the_one_that_stays_lowest():
 def test_finding_at_its_threshold_is_right_where_log_odds_end():
     """A network sure of everything has thresholds of 1: what reaches one is flagged, so right."""
     config = model_folder.load(ROOT / "models" / "starter")
-    config = replace(config, thresholds=dict.fromkeys(FINDINGS, 1.0))
+    config = config.replace(thresholds=dict.fromkeys(FINDINGS, 1.0))
     probabilities = np.full((1, len(LABELS)), 0.5)
     probabilities[0, LABELS.index("Mass")] = 1.0
     targets = np.array([[int(label == "Mass") for label in LABELS]])

@@ -216,10 +216,10 @@ def test_model_and_commit_are_named_in_full(analyzed):
     predictor = Predictor(Model(STARTER, "someone/chest", commit))
     text = Parsed(report.render(analyzed, predictor, IMAGE.name, "en", MADE)).text
     metrics = predictor.config.metrics
-    low, high = metrics["mean_auroc_ci95"]
+    low, high = metrics.mean_auroc_ci95
     assert "someone/chest" in text
     assert commit in text
-    assert f"{metrics['mean_auroc']:.2f} ({low:.2f} to {high:.2f})" in text
+    assert f"{metrics.mean_auroc:.2f} ({low:.2f} to {high:.2f})" in text
 
 
 def test_date_is_in_utc(analyzed, predictor):

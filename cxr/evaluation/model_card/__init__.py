@@ -7,7 +7,7 @@ absent or undefined is shown as "-" or said in a sentence.
 from typing import Any
 
 from cxr.evaluation.model_card import about, checked, header, localisation, measured, scores, use
-from cxr.model.model_folder import Config
+from cxr.model.config import Config
 
 
 def render(

@@ -4,7 +4,7 @@ from typing import Any
 
 import cxr_labels
 from cxr.evaluation.model_card.form import bullets, count, display, paragraphs, percent
-from cxr.model.model_folder import Config
+from cxr.model.config import Config
 
 _FEW_IMAGES = 10_000  # for training a network
 _FEW_POSITIVES = 20  # test images with a finding, for measuring it

@@ -18,7 +18,7 @@ from cxr.evaluation.model_card.form import (
 )
 from cxr.evaluation.summary import averaged
 from cxr.inference.prevalence import thresholds_at
-from cxr.model.model_folder import Config
+from cxr.model.config import Config
 from cxr_labels import FINDINGS
 
 _INTERVALS = "In brackets: 95 % intervals, from a bootstrap over patients."

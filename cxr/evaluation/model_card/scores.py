@@ -5,7 +5,7 @@ from typing import Any
 
 from cxr.evaluation.model_card import about
 from cxr.evaluation.model_card.form import display, in_percent, number, paragraphs, table
-from cxr.model.model_folder import Config
+from cxr.model.config import Config
 
 _RELIABILITY = "figures/reliability.png"
 

@@ -1,6 +1,6 @@
 """The card's lines of Python, licence and citation."""
 
-from cxr.model.model_folder import Config
+from cxr.model.config import Config
 
 IMAGES_AT = "https://nihcc.app.box.com/v/ChestXray-NIHCC"
 
