@@ -1,4 +1,3 @@
-"""Speed as ratios within one run (`make bench`), and what else is measured apart from training."""
+"""Measurements: `make bench` measures speed; other modules measure robustness and recipes."""
 
-# First: ONNX Runtime reports its use to its makers unless this has told it not to.
-import cxr  # noqa: F401
+import cxr  # noqa: F401 (imported first, because it turns the telemetry of ONNX Runtime off)

@@ -1,4 +1,4 @@
-"""Commands run as processes of their own: how long they take, and what they hold in memory."""
+"""Runs commands as child processes and measures their time and memory."""
 
 import re
 import resource
@@ -9,16 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-_LOOK = 0.02  # seconds between two looks at its memory
+_INTERVAL = 0.02  # seconds between two measurements of memory
 
 
 @dataclass(frozen=True)
 class Run:
     """What a command took.
 
-    seconds: from its start to its end. processor: seconds of processor time, that of its workers
-    with it. memory: MB that it held at the most. worker: the same of its largest worker, 0 without.
-    output: what it printed.
+    Attributes:
+        seconds: Time from its start to its end.
+        processor: Seconds of processor time, including its workers.
+        memory: Peak memory of the process in MB.
+        worker: Peak memory of its largest worker in MB; 0 if it has none.
+        output: Its standard output.
     """
 
     seconds: float
@@ -29,9 +32,11 @@ class Run:
 
 
 def run(*arguments: str) -> Run:
-    """Runs Python with these arguments. Raises RuntimeError where the command itself fails.
+    """Runs Python with these arguments.
 
-    Images that it rejects, which is exit status 1 of `predict`, are no failure.
+    Raises:
+        RuntimeError: The command failed. Status 1 is allowed, because `predict` ends with it when
+            it rejected an image.
     """
     before, begun = _processor(), time.perf_counter()
     process = subprocess.Popen(
@@ -45,7 +50,7 @@ def run(*arguments: str) -> Run:
     while process.poll() is None:
         memory = max(memory, peak(process.pid))
         worker = max([worker, *map(peak, workers(process.pid))])
-        time.sleep(_LOOK)
+        time.sleep(_INTERVAL)
     seconds = time.perf_counter() - begun
     output, _ = process.communicate()
     if process.returncode not in (0, 1):
@@ -54,17 +59,17 @@ def run(*arguments: str) -> Run:
 
 
 def peak(process: int | str) -> float:
-    """MB that a process held at the most so far; 0 when it is gone."""
+    """Peak memory of a process so far in MB; 0 if it has ended."""
     return _megabytes(process, "VmHWM")
 
 
 def resident(process: int | str) -> float:
-    """MB that a process holds; 0 when it is gone."""
+    """Memory of a process in MB; 0 if it has ended."""
     return _megabytes(process, "VmRSS")
 
 
 def workers(process: int | str) -> list[str]:
-    """The processes that a process started."""
+    """Ids of the processes that a process started."""
     try:
         tasks = list(Path(f"/proc/{process}/task").iterdir())
         return [pid for task in tasks for pid in (task / "children").read_text().split()]
@@ -77,11 +82,11 @@ def _megabytes(process: int | str, what: str) -> float:
         status = Path(f"/proc/{process}/status").read_text()
     except OSError:
         return 0.0
-    found = re.search(rf"^{what}:\s+(\d+)", status, re.M)  # none of one that is ending
+    found = re.search(rf"^{what}:\s+(\d+)", status, re.M)  # absent while it ends
     return int(found[1]) / 1024 if found else 0.0
 
 
 def _processor() -> float:
-    """Seconds of processor time of the commands that have ended."""
+    """Seconds of processor time of all commands that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime

@@ -1,9 +1,9 @@
-"""How far scores move when the same image comes at another size or compression.
+"""How far probabilities move when the same image has another size or compression.
 
     python -m benchmarks.copies MODEL SMALL_IMAGES FULL_SIZE_IMAGES [--output FILE]
 
-SMALL_IMAGES and FULL_SIZE_IMAGES are folders in NIH's layout that hold the same images, such as 384 px
-and 1024 px. Probabilities are at NIH's prevalence.
+SMALL_IMAGES and FULL_SIZE_IMAGES are folders in NIH's layout with the same images at two sizes,
+such as 384 and 1024 pixels. Probabilities are at NIH's prevalence.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from cxr_labels import FINDINGS
 
 
 def main() -> None:
-    """Prints and writes the mean and the largest change of a finding's probability by copy."""
+    """Prints and writes the changes of each kind of copy."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -35,17 +35,24 @@ def main() -> None:
     for copy, change in changes.items():
         print(
             f"{copy:<24} mean {change['mean']:.4f}  largest {change['largest']:.3f}  "
-            f"flags turned {change['flags_turned']:.3f}"
+            f"flags changed {change['flags_changed']:.3f}"
         )
     if options.output:
         atomic.write_text(options.output, json.dumps(changes, indent=2) + "\n")
 
 
 def measure(predictor: Predictor, small: Path, full: Path) -> dict[str, dict[str, float]]:
-    """{copy: {"images", "mean", "largest", "flags_turned"}}.
+    """Compares copies of the images that both folders have in `images/` with the small images.
 
-    Mean and largest |probability of the copy - that of the small image|, and the share of flags that
-    are not the same, over the 14 findings of the images that lie in both folders' `images`.
+    Args:
+        predictor: The model.
+        small: Folder of the small images.
+        full: Folder of the same images at full size.
+
+    Returns:
+        {copy: {"images", "mean", "largest", "flags_changed"}}: the number of images, the mean and
+        the largest absolute change of a probability, and the share of flags that change, over the
+        14 findings.
     """
     names = sorted(
         p.name for p in (full / "images").iterdir() if (small / "images" / p.name).is_file()
@@ -59,25 +66,25 @@ def measure(predictor: Predictor, small: Path, full: Path) -> dict[str, dict[str
         "full size, JPEG 75": lambda image: _jpeg(full / "images" / image.name, 75),
         "three quarters the size": _smaller,
     }
-    originals, flags = _answers(predictor, [imaging.read_image(image) for image in images])
+    originals, flags = _predictions(predictor, [imaging.read_image(image) for image in images])
     changes = {}
     for copy, make in copies.items():
-        probabilities, flagged = _answers(predictor, [make(image) for image in images])
+        probabilities, flagged = _predictions(predictor, [make(image) for image in images])
         moved = np.abs(probabilities - originals)
         changes[copy] = {
             "images": len(images),
             "mean": float(moved.mean()),
             "largest": float(moved.max()),
-            "flags_turned": float((flagged != flags).mean()),
+            "flags_changed": float((flagged != flags).mean()),
         }
     return changes
 
 
-def _answers(predictor: Predictor, images: list[GreyImage]) -> tuple[np.ndarray, np.ndarray]:
+def _predictions(predictor: Predictor, images: list[GreyImage]) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities at NIH's prevalence and flags (bool), [N, 14]."""
-    answers = predictor.predict(images)
-    probabilities = [[answer.probabilities[finding] for finding in FINDINGS] for answer in answers]
-    flags = [[finding in answer.flagged for finding in FINDINGS] for answer in answers]
+    found = predictor.predict(images)
+    probabilities = [[one.probabilities[finding] for finding in FINDINGS] for one in found]
+    flags = [[finding in one.flagged for finding in FINDINGS] for one in found]
     return np.array(probabilities), np.array(flags)
 
 

@@ -8,29 +8,29 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks import layout, unavoidable
-from benchmarks.figure import Figure
+from benchmarks import folders, unavoidable
+from benchmarks.metric import Metric
 from benchmarks.timing import seconds
 from cxr.model import model_folder
 from cxr_labels import LABELS
 
 
-def evaluation(data: Path, model: Path) -> list[Figure]:
-    """`evaluate` on 1,000 images, report and all, against decoding and running the network alone."""
+def evaluation(data: Path, model: Path) -> list[Metric]:
+    """`evaluate` on 1,000 images with its report, relative to decoding and the network alone."""
     from cxr.evaluation import evaluate
 
     steps = unavoidable.steps(model, model_folder.load(model).image_size)
-    folder = layout.labelled(data, data.parent / "labelled", 1000)
-    alone = seconds(steps, layout.images_of(folder, 1000))
+    folder = folders.labelled(data, data.parent / "labelled", 1000)
+    alone = seconds(steps, folders.images_of(folder, 1000))
     begun = time.perf_counter()
     with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
         evaluate.evaluate(model, folder, data.parent / "report", include_training=True)
     whole = time.perf_counter() - begun
     what = "evaluating 1,000 images of 1024x1024 / decode + resize + run"
-    return [Figure(what, whole / alone, 1.3, "lower")]
+    return [Metric(what, whole / alone, 1.3, "lower")]
 
 
-def resampling(data: Path, model: Path) -> list[Figure]:
+def resampling(data: Path, model: Path) -> list[Metric]:
     """Seconds of all intervals: 1,000 resamples over 858 images and 15 labels."""
     from cxr.evaluation import report
 
@@ -49,4 +49,4 @@ def resampling(data: Path, model: Path) -> list[Figure]:
     predicted = report.Predicted(table, targets, scores)
     report.measure(predicted, model_folder.load(model), "patient", None, 0.5)
     taken = time.perf_counter() - begun
-    return [Figure("seconds of 1,000 resamples over 858 images, groups and all", taken, 5, "lower")]
+    return [Metric("seconds of 1,000 resamples over 858 images, with subgroups", taken, 5, "lower")]

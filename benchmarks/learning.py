@@ -1,4 +1,4 @@
-"""The learner that trains in a measurement: as `train.py` has it, on the images at hand."""
+"""A learner as in `train.py`, to measure training steps."""
 
 import tempfile
 import time
@@ -19,11 +19,11 @@ from cxr.training import learner, net, pixels
 from cxr.training.images import Images
 from cxr.training.settings import Settings
 
-SIZE = Settings.image_size  # pixels
+SIZE = Settings.image_size  # side in pixels
 
 
 def images_of(data: Path, size: int = SIZE) -> Images:
-    """All images of a folder in the Kaggle sample's layout, decoded, without boxes."""
+    """All images of a folder in the Kaggle sample's layout, decoded at `size`, without boxes."""
     found = nih.load(data)
     names = list(found.table.image)
     return Images(pixels.build(found.source, names, size), found.targets, names, boxes.Boxes())
@@ -31,12 +31,12 @@ def images_of(data: Path, size: int = SIZE) -> Images:
 
 @contextmanager
 def learning(data: Path, model: Path, size: int = SIZE) -> Iterator[Learner]:
-    """A learner in the phase that takes most of a training: on a CPU its early body is frozen.
+    """A learner in the phase that takes most of a training; on a CPU the early layers are frozen.
 
-    Keeps freed memory, as a training does; there is no way back from that in this process.
+    As in a training, the process keeps freed memory from then on.
     """
     machine.keep_freed_memory()
-    learner.seed_everything(0)  # which also decides how a GPU convolves
+    learner.seed_everything(0)  # also selects the GPU's convolution algorithms
     images = images_of(data, size)
     rows = np.arange(len(images.names))
     with tempfile.TemporaryDirectory() as folder:
@@ -50,7 +50,7 @@ def learning(data: Path, model: Path, size: int = SIZE) -> Iterator[Learner]:
 
 
 def train_on(learn: Learner, batches: Any, callbacks: list) -> None:
-    """Trains the learner for one epoch of these batches; prints nothing."""
+    """Trains the learner for one epoch of these batches and prints nothing."""
     loaders = learn.dls.loaders
     learn.dls.loaders = [batches, loaders[1]]
     try:
@@ -61,14 +61,17 @@ def train_on(learn: Learner, batches: Any, callbacks: list) -> None:
 
 
 class Turns(GetAttr):
-    """Steps with fresh input and steps on one repeated batch, in turns; and what each took.
+    """A loader that yields new batches and one repeated batch in turns, and times the steps.
 
-    seconds: of a step, the making of its batch included, {"fresh": [], "repeated": []}; on a GPU
-    the mean of 20 of a kind in a row, for there the next batch is made while the last is used:
-    taken singly, the one kind would do the other's work.
+    On a GPU 20 steps of a kind follow each other, and their mean counts. The next batch is prepared
+    there while the current one is used, so single steps would do each other's work.
+
+    Attributes:
+        seconds: Seconds of a step, including the preparation of its batch, by kind of batch:
+            {"fresh": [], "repeated": []}.
     """
 
-    _default = "loader"  # everything else is the loader's own
+    _default = "loader"  # GetAttr takes every other attribute from the loader
 
     def __init__(self, loader: Any, turns: int):
         self.loader, self.turns = loader, turns
@@ -81,7 +84,7 @@ class Turns(GetAttr):
     def __iter__(self) -> Iterator[tuple]:
         batches = _endless(self.loader)
         repeated = next(batches)
-        yield repeated  # unmeasured: the first step is slower
+        yield repeated  # not measured, because the first step is slower
         for _ in range(self.turns):
             for kind, seconds in self.seconds.items():
                 wait_for_gpu()
@@ -93,7 +96,7 @@ class Turns(GetAttr):
 
 
 def wait_for_gpu() -> None:
-    """Returns when a GPU has done what it was told to; at once where there is none."""
+    """Returns when the GPU has finished its work; at once if there is no GPU."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 

@@ -1,8 +1,8 @@
-"""Made-up predictions for as many images as the release has, and every figure measured on them.
+"""Computes all metrics of made-up predictions: the child process of other measurements.
 
     python -m benchmarks.predictions IMAGES PATIENTS MODEL
 
-Prints the seconds that it took, and the MB that the process held before it began.
+Prints the seconds that the metrics took, and the peak memory before them in MB.
 """
 
 import os
@@ -24,7 +24,7 @@ from cxr_labels import LABELS
 
 
 def made_up(config: Config, images: int, patients: int, seed: int = 0) -> Predicted:
-    """Images with NIH's prevalences and an AUROC of about 0.74; few patients have very many."""
+    """Predictions at NIH's prevalences with an AUROC of 0.74; few patients have many images."""
     rng = np.random.default_rng(seed)
     often = rng.pareto(1.5, patients) + 0.2
     more = rng.choice(patients, images - patients, p=often / often.sum())
@@ -43,7 +43,7 @@ def made_up(config: Config, images: int, patients: int, seed: int = 0) -> Predic
 
 
 def main(images: str, patients: str, model: str) -> None:
-    """Measures as `evaluate` does, with groups and the baseline from sex, age and view."""
+    """Measures as `evaluate` does, with subgroups and the baseline of sex, age and view."""
     config = model_folder.load(Path(model))
     predicted = made_up(config, int(images), int(patients))
     before, begun = peak(os.getpid()), time.perf_counter()

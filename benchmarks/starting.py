@@ -1,92 +1,94 @@
-"""How fast the page starts, what it holds in memory, and what it takes on disk."""
+"""How fast the app starts, and how much memory and disk space it takes."""
 
 import time
 import warnings
 from pathlib import Path
 
-from benchmarks import child, over_http, pages
-from benchmarks.figure import Figure
+from benchmarks import apps, child, over_http
+from benchmarks.metric import Metric
 from benchmarks.timing import ratio
 from cxr.model import model_folder
 
 
-def first_answer(data: Path, model: Path) -> list[Figure]:
-    """From the command to the first answer, against a page that serves fastai's export."""
+def first_result(data: Path, model: Path) -> list[Metric]:
+    """From the command to the first result, relative to an app that serves the fastai export."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         export = _export_fastai(model, data.parent)
-    peer = data.parent / "fastai_page.py"
-    peer.write_text(_FASTAI_PAGE)
+    peer = data.parent / "fastai_app.py"
+    peer.write_text(_FASTAI_APP)
     image = sorted((data / "images").iterdir())[0]
 
     def ours() -> float:
-        return _until_answered(image, "app.py", "--model", str(model))
+        return _until_result(image, "app.py", "--model", str(model))
 
     def theirs() -> float:
-        return _until_answered(image, str(peer), str(export), python=pages.EVERYTHING)
+        return _until_result(image, str(peer), str(export), python=apps.EVERYTHING)
 
-    what = "from the command to the first answer: a page on fastai's load_learner / app.py"
+    what = "from the command to the first result: an app on fastai's load_learner / app.py"
     return [
-        Figure(what, ratio(theirs, ours, rounds=3), 3, "higher"),
-        Figure("seconds from `python app.py` to the first answer", ours(), 5, "lower"),
+        Metric(what, ratio(theirs, ours, rounds=3), 3, "higher"),
+        Metric("seconds from `python app.py` to the first result", ours(), 5, "lower"),
     ]
 
 
-def first_page(data: Path, model: Path) -> list[Figure]:
-    """From the command to the page, against an empty Gradio app."""
+def first_page(data: Path, model: Path) -> list[Metric]:
+    """From the command to the page, relative to an empty Gradio app."""
     import httpx
 
     empty = data.parent / "empty.py"
-    empty.write_text(_EMPTY_PAGE)
+    empty.write_text(_EMPTY_APP)
 
     def seconds(*command: str) -> float:
         begun = time.perf_counter()
-        with pages.running(*command) as (address, _):
+        with apps.running(*command) as (address, _):
             httpx.get(address).raise_for_status()
             return time.perf_counter() - begun
 
     value = ratio(lambda: seconds("app.py", "--model", str(model)), lambda: seconds(str(empty)))
-    return [Figure("from the command to the page / an empty Gradio app", value, 1.5, "lower")]
+    return [Metric("from the command to the page / an empty Gradio app", value, 1.5, "lower")]
 
 
-def memory(data: Path, model: Path) -> list[Figure]:
-    """What the page holds after 16 clients were answered and asked for images."""
+def memory(data: Path, model: Path) -> list[Metric]:
+    """Memory of the app after the requests of 16 clients and 20 overlays."""
     from gradio_client import Client, handle_file
 
     image = handle_file(sorted((data / "images").iterdir())[0])
-    with pages.running("app.py", "--model", str(model)) as (address, process):
-        over_http.ask(address, data)
+    with apps.running("app.py", "--model", str(model)) as (address, process):
+        over_http.many_clients(address, data)
         client = Client(address, verbose=False)
         for _ in range(20):
             client.predict(image, "Mass", api_name="/explain")
         resident = child.resident(process.pid)
-    return [Figure("MB resident in the app after 192 images of 16 clients", resident, 450, "lower")]
+    return [Metric("MB resident in the app after 192 images of 16 clients", resident, 450, "lower")]
 
 
-def installed(data: Path, model: Path) -> list[Figure]:
-    """What the environment with requirements.txt takes on disk, pip and all."""
-    environment = pages.SERVING.parents[1]
+def installed(data: Path, model: Path) -> list[Metric]:
+    """Disk space of the environment with requirements.txt, pip included."""
+    environment = apps.RUNTIME.parents[1]
     size = sum(path.lstat().st_blocks * 512 for path in environment.rglob("*"))
-    return [Figure("MB on disk of the serving half, installed", size / 2**20, 700, "lower")]
+    return [
+        Metric("MB on disk of the environment with requirements.txt", size / 2**20, 700, "lower")
+    ]
 
 
 def _export_fastai(model: Path, folder: Path) -> Path:
-    """Writes the folder's network as a fastai export; returns its path."""
+    """Writes the model's network as a fastai export and returns its path."""
     from cxr.training import export, net
 
     export.write_fastai(net.load(model), model_folder.load(model).image_size, folder)
     return folder / model_folder.FASTAI
 
 
-def _until_answered(image: Path, *command: str, python: Path = pages.SERVING) -> float:
-    """Seconds from the command until an image is answered."""
+def _until_result(image: Path, *command: str, python: Path = apps.RUNTIME) -> float:
+    """Seconds from the command to the result of an image."""
     begun = time.perf_counter()
-    with pages.running(*command, python=python) as (address, _):
-        over_http.answer(address, image.read_bytes())
+    with apps.running(*command, python=python) as (address, _):
+        over_http.analyze(over_http.connected(address), image.read_bytes())
         return time.perf_counter() - begun
 
 
-_EMPTY_PAGE = """
+_EMPTY_APP = """
 import sys
 
 import gradio
@@ -96,8 +98,8 @@ with gradio.Blocks() as page:
 page.launch(server_port=int(sys.argv[-1]))
 """
 
-# As fastai's own guide to Gradio has it, but for the endpoint's name.
-_FASTAI_PAGE = """
+# As in fastai's own guide to Gradio, except for the endpoint's name.
+_FASTAI_APP = """
 import sys
 
 import gradio

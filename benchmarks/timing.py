@@ -1,4 +1,4 @@
-"""How long work takes, and how long it takes against other work, measured in turns."""
+"""How long work takes, and how long relative to other work, measured in turns."""
 
 import statistics
 import time
@@ -23,10 +23,26 @@ def once(work: Callable[[], Any]) -> float:
     return time.perf_counter() - begun
 
 
-def ratio(ours: Callable[[], float], theirs: Callable[[], float], rounds: int = ROUNDS) -> float:
-    """Median of ours / theirs over rounds in which each is measured once, after one unmeasured.
+def ratios(
+    reference: Callable[[], float], *others: Callable[[], float], rounds: int = ROUNDS
+) -> list[float]:
+    """Median of reference / other for each of the others.
 
-    In turns, because the speed of a shared machine drifts within a minute.
+    All are measured once in each round, because the speed of a shared machine drifts within a
+    minute. A first round is not counted.
+
+    Args:
+        reference: Measures the numerator and returns it.
+        *others: Each measures a denominator and returns it.
+        rounds: Number of counted rounds.
     """
-    ours(), theirs()
-    return statistics.median(ours() / theirs() for _ in range(rounds))
+    measured = []
+    for _ in range(rounds + 1):
+        numerator = reference()
+        measured.append([numerator / other() for other in others])
+    return [statistics.median(column) for column in zip(*measured[1:], strict=True)]
+
+
+def ratio(ours: Callable[[], float], theirs: Callable[[], float], rounds: int = ROUNDS) -> float:
+    """Median of ours / theirs, measured in turns as by `ratios`."""
+    return ratios(ours, theirs, rounds=rounds)[0]

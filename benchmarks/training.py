@@ -1,4 +1,4 @@
-"""How fast images are decoded into the cache, and come out of it as batches."""
+"""How fast images are decoded into the cache, become batches, and are trained on."""
 
 import contextlib
 import io
@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import timing
-from benchmarks.figure import Figure
+from benchmarks.metric import Metric
 from cxr import machine
 from cxr.model import model_folder
 from cxr_labels import LABELS
 
-EPOCHS = 31  # of cached images, about as long as one of the plain pipeline
+EPOCHS = 31  # of cached images; together they take about as long as one of the plain pipeline
 
 
-def cache(data: Path, model: Path) -> list[Figure]:
+def cache(data: Path, model: Path) -> list[Metric]:
     """Images a second that one core decodes into the cache."""
     from cxr.datasets import nih
     from cxr.training import pixels
@@ -32,18 +32,18 @@ def cache(data: Path, model: Path) -> list[Figure]:
             pixels.build(found.source, images, size, processes=1)
         return time.perf_counter() - begun
 
-    # What a worker needs to start is spent once, however many images there are.
+    # A worker's start takes the same time for any number of images, and is subtracted.
     start = build(names[:1])
     speed = (len(names) - 1) / (build(names) - start)
     return [
-        Figure(
+        Metric(
             "images/s of 1024x1024 PNG that one core decodes into the cache", speed, 60, "higher"
         )
     ]
 
 
-def feed(data: Path, model: Path) -> list[Figure]:
-    """A cached, augmented epoch at train.py's size, against the plain fastai pipeline's."""
+def feed(data: Path, model: Path) -> list[Metric]:
+    """A cached, augmented epoch at the size of train.py, relative to the plain fastai pipeline."""
     from fastai.data.block import DataBlock, MultiCategoryBlock
     from fastai.data.transforms import IndexSplitter
     from fastai.vision.augment import Resize, ResizeMethod, aug_transforms
@@ -54,7 +54,7 @@ def feed(data: Path, model: Path) -> list[Figure]:
     from cxr.datasets import nih
     from cxr.training import learner
 
-    machine.keep_freed_memory()  # as a training does; the plain pipeline gains by it too
+    machine.keep_freed_memory()  # as in a training; the plain pipeline gains by it too
     images = learning.images_of(data)
     rows = np.arange(len(images.names))
     cached = learner.make_dls(images, rows, rows[:1], learner.batch_size())
@@ -68,11 +68,11 @@ def feed(data: Path, model: Path) -> list[Figure]:
     ).dataloaders(rows, bs=learner.batch_size(), num_workers=0)
     ratio = timing.ratio(lambda: _epoch(plain.train), lambda: _epochs(cached.train), rounds=3)
     what = "images/s of a cached, augmented epoch at 320 px / plain fastai pipeline"
-    return [Figure(what, ratio, 25, "higher")]
+    return [Metric(what, ratio, 25, "higher")]
 
 
-def step(data: Path, model: Path) -> list[Figure]:
-    """A training step whose batch is made for it, against the step on one repeated batch."""
+def step(data: Path, model: Path) -> list[Metric]:
+    """A training step with a new batch, relative to a step on one repeated batch."""
     from benchmarks import learning
     from cxr.training.learner import WeightAverage
 
@@ -83,7 +83,7 @@ def step(data: Path, model: Path) -> list[Figure]:
     pairs = zip(turns.seconds["repeated"], turns.seconds["fresh"], strict=True)
     share = statistics.median(repeated / fresh for repeated, fresh in pairs)
     what = "training steps/s at 320 px with input / on one repeated batch"
-    return [Figure(what, share, 0.95, "higher")]
+    return [Metric(what, share, 0.95, "higher")]
 
 
 def _epoch(loader) -> float:
@@ -98,9 +98,9 @@ def _epoch(loader) -> float:
 
 
 def _epochs(loader) -> float:
-    """Seconds of an epoch, the median of some.
+    """Median seconds of an epoch.
 
-    The plain pipeline leaves all cores but one asleep for seconds, and a virtual machine takes
-    seconds to give them back; a training, which goes on for minutes, has them.
+    The plain pipeline leaves all cores but one idle, and a virtual machine takes seconds to give
+    idle cores back. A training of minutes is not affected by that, so neither may this be.
     """
     return statistics.median(_epoch(loader) for _ in range(EPOCHS))

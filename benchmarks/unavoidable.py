@@ -1,4 +1,4 @@
-"""The physical limit of serving: decode an image, reduce it, run the network, and nothing else."""
+"""The physical limit of a prediction: decode an image, resize it and run the network."""
 
 import io
 import time
@@ -16,12 +16,15 @@ from cxr.model import model_folder
 
 
 def steps(model: Path, size: int, threads: int | None = None) -> Callable[[bytes], None]:
-    """What takes an image file through those steps, decoded by the fastest decoder that there is.
+    """A function that takes an image file through these steps, with the fastest decoder known.
 
-    ONNX Runtime is as it comes, except that its threads do not go on spinning when a run is over:
-    they would slow down whatever is measured next.
+    ONNX Runtime has its default settings, except that its threads stop spinning after a run:
+    spinning threads would slow down what is measured next.
 
-    size: of the network's input, pixels a side. threads: all cores when None.
+    Args:
+        model: Model folder.
+        size: Side of the network's input in pixels.
+        threads: Threads of the network; all cores if None.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or machine.cores()
@@ -42,7 +45,7 @@ def _grey(image: bytes) -> Image.Image:
 
 
 def rate(images: list[bytes], model: Path) -> float:
-    """Images a second that go through those steps, one image on each core."""
+    """Images a second that go through these steps, one image on each core."""
     run = steps(model, model_folder.load(model).image_size, threads=1)
     with ThreadPoolExecutor(machine.cores()) as pool:
         list(pool.map(run, images[: 2 * machine.cores()]))

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 import cxr_labels  # noqa: E402
-from benchmarks import page as speed  # noqa: E402
+from benchmarks import table  # noqa: E402
 from cxr import atomic  # noqa: E402
 from cxr.model import model_folder  # noqa: E402
 from cxr.web.page import measured  # noqa: E402
@@ -47,15 +47,8 @@ def render(text: str) -> str:
         "answer": answer,
         "client": client,
         "limits": limits,
-        "performance": speed.figures,
-        "decoders": speed.decoders,
-        "sessions": speed.sessions,
-        "int8": speed.int8,
-        "training": speed.training,
-        "performance_gpu": speed.figures_on_a_gpu,
-        "training_gpu": speed.training_on_a_gpu,
-        "gpu_steps": speed.steps_on_a_gpu,
-        "archive": speed.archive,
+        "performance": table.metrics,
+        "performance_gpu": table.metrics_on_a_gpu,
     }
 
     def fill(match: re.Match[str]) -> str:
@@ -79,7 +72,7 @@ def starter_figures() -> str:
 
 
 def starter_card() -> str:
-    """The starter's card, with what became of out-of-distribution images, which no training run measures."""
+    """The starter's card, with the OOD measurement, which is no part of a training run."""
     from cxr.evaluation import model_card
 
     config = model_folder.load(STARTER)
@@ -116,7 +109,7 @@ def copy_figures() -> str:
     """How far the starter's probabilities move between copies of an image."""
     rows = [
         f"| {copy} | {change['mean']:.4f} | {change['largest']:.3f} | "
-        f"{100 * change['flags_turned']:.1f} % |"
+        f"{100 * change['flags_changed']:.1f} % |"
         for copy, change in _read(COPIES).items()
     ]
     head = ["| copy of the image | mean change | largest | flags that turn |", "|---|---|---|---|"]

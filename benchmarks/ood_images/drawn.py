@@ -1,6 +1,6 @@
-"""Odd images that are drawn here: plots, windows, text, noise, and blank or nearly blank ones.
+"""Drawn images that are not chest X-rays: plots, windows, text, noise and blank images.
 
-Every function gives (name, image) pairs from its own random numbers, the same ones every time.
+Each function yields (name, image) pairs. It seeds its random numbers, so they are always the same.
 """
 
 import io
@@ -21,17 +21,17 @@ _WORDS = (
 
 
 def font(size: int, name: str = "DejaVu Sans") -> ImageFont.FreeTypeFont:
-    """A font that matplotlib brings along, at a size in pixels."""
+    """A font that comes with matplotlib, at a size in pixels."""
     return ImageFont.truetype(font_manager.findfont(name), size)
 
 
 def sentence(random: np.random.Generator, words: int) -> str:
-    """Words at random."""
+    """Random words."""
     return " ".join(random.choice(_WORDS.split(), words))
 
 
 def plots() -> Named:
-    """Charts of the usual kinds, light and dark, drawn by matplotlib."""
+    """Charts of the usual kinds, light and dark."""
     for look in ("default", "dark_background"):
         for number, (name, draw) in enumerate(_CHARTS.items()):
             random = np.random.default_rng(number)
@@ -94,13 +94,13 @@ _CHARTS: dict[str, Callable[[Figure, np.random.Generator], None]] = {
 
 
 def windows() -> Named:
-    """Screens as programs show them: a title bar, a side bar, rows, buttons; light and dark."""
+    """Windows of programs with a title bar, a side bar, rows and buttons, light and dark."""
     for number in range(14):
         random = np.random.default_rng(100 + number)
         size = [(1280, 800), (800, 1280), (1024, 1024)][number % 3]
         ink, paper, panel = (20, 250, 225) if number % 2 else (225, 30, 55)
-        picture = Image.new("RGB", size, (paper,) * 3)
-        draw = ImageDraw.Draw(picture)
+        image = Image.new("RGB", size, (paper,) * 3)
+        draw = ImageDraw.Draw(image)
         width, height = size
         draw.rectangle((0, 0, width, 40), fill=(panel,) * 3)
         draw.text((12, 9), sentence(random, 5), fill=(ink,) * 3, font=font(18))
@@ -115,23 +115,23 @@ def windows() -> Named:
             colour = tuple(int(v) for v in random.integers(0, 255, 3))
             draw.rounded_rectangle((left, top, left + 160, top + 48), 8, fill=colour)
             draw.text((left + 20, top + 12), sentence(random, 1), fill="white", font=font(18))
-        yield f"window {number}", picture
+        yield f"window {number}", image
 
 
 def text() -> Named:
-    """Pages of text in small and large letters, dark on light and the reverse."""
+    """Pages of text in small and large letters, dark on light and light on dark."""
     faces = ("DejaVu Sans", "DejaVu Serif", "DejaVu Sans Mono")
     for number in range(14):
         random = np.random.default_rng(200 + number)
         paper, ink = (255, 0) if number % 3 else (0, 255)
-        picture = Image.new("L", [(850, 1100), (1100, 850)][number % 2], paper)
-        draw = ImageDraw.Draw(picture)
+        image = Image.new("L", [(850, 1100), (1100, 850)][number % 2], paper)
+        draw = ImageDraw.Draw(image)
         size = int(random.choice([12, 16, 24, 40, 90, 220]))
         face = font(size, faces[number % 3])
-        for top in range(size, picture.height - size, int(size * 1.4)):
-            words = sentence(random, 2 + picture.width // (3 * size))
+        for top in range(size, image.height - size, int(size * 1.4)):
+            words = sentence(random, 2 + image.width // (3 * size))
             draw.text((size, top), words, fill=ink, font=face)
-        yield f"page {number}, {size} px", picture
+        yield f"page {number}, {size} px", image
 
 
 def noise() -> Named:
@@ -151,7 +151,7 @@ def noise() -> Named:
 
 
 def fractal(random: np.random.Generator, side: int, power: float) -> Image.Image:
-    """Clouds: noise whose amplitude falls as frequency^-power."""
+    """Clouds: noise whose amplitude is proportional to frequency^-power."""
     y, x = np.meshgrid(np.fft.fftfreq(side), np.fft.rfftfreq(side), indexing="ij")
     frequency = np.maximum(np.hypot(x, y), 1 / side)
     waves = np.fft.rfft2(random.standard_normal((side, side))) / frequency**power
@@ -160,7 +160,7 @@ def fractal(random: np.random.Generator, side: int, power: float) -> Image.Image
 
 
 def blank() -> Named:
-    """One grey all over, and what comes close: ramps, a spot, a line, a frame, faint noise."""
+    """A single grey, and nearly blank images: ramps, a spot, a line, a frame, faint noise."""
     side = 512
     for level in (0, 1, 60, 128, 200, 255):
         yield f"grey {level}", Image.new("L", (side, side), level)
@@ -189,5 +189,5 @@ def blank() -> Named:
 
 
 def _grey(values: np.ndarray) -> Image.Image:
-    """Values 0..1 -> an 8-bit image; what lies beyond is cut off."""
+    """Values 0..1 -> an 8-bit image; values outside are clipped."""
     return Image.fromarray((np.clip(values, 0, 1) * 255).round().astype(np.uint8))

@@ -1,4 +1,4 @@
-"""What input check says of out-of-distribution images, of chest X-rays, and of chest X-rays turned or inverted."""
+"""Counts what the input check decides about other images and about changed chest X-rays."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ from cxr.inference.input_check import Verdict
 from cxr.inference.predictor import Predictor
 from cxr.model import model_folder
 
-# What is done to a chest X-ray; pixels uint8 [h, w].
+# Changes to a chest X-ray; pixels are uint8 [h, w].
 TRANSFORMS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "as it is": lambda image: image,
     "inverted": lambda image: 255 - image,
@@ -26,7 +26,7 @@ TRANSFORMS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "a quarter to the right": lambda image: np.rot90(image, 3),
     "cropped to a corner": lambda image: image[: len(image) // 2, : image.shape[1] // 2],
 }
-# Copies of an image as people save them; JPEG by quality.
+# Copies of a chest X-ray: name -> JPEG quality.
 COPIES = {"JPEG 90": 90, "JPEG 50": 50}
 
 Counts = dict[str, int]

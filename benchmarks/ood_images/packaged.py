@@ -1,7 +1,7 @@
-"""Odd images that installed packages carry: photographs, textures, CT, MR, ultrasound, bones.
+"""Images in installed packages: photographs, textures, CT, MR, ultrasound and bones.
 
-Packages are looked up, not imported: scikit-image and nilearn are there for their images alone.
-Every function gives (name, image) pairs in a fixed order.
+The packages are located, not imported: only the images of scikit-image and nilearn are used.
+Each function yields (name, image) pairs in a fixed order.
 """
 
 import gzip
@@ -48,11 +48,11 @@ _TEXTURES = (
     "moon.png",
     "retina.jpg",
 )
-# Windows in Hounsfield units: from black to white.
+# Windows in Hounsfield units, from black to white.
 _WINDOWS = {"soft tissue": (-160, 240), "lung": (-1350, 150), "bone": (-450, 1050)}
 _CT = ("693_UNCR.dcm", "explicit_VR-UN.dcm", "CT_small.dcm", "J2K_pixelrep_mismatch.dcm")
 _MR = ("MR2_UNCR.dcm", "MR-SIEMENS-DICOM-WithOverlays.dcm", "MR_small.dcm", "examples_overlay.dcm")
-# Files and the frames taken of each.
+# Files and the frames that are used.
 _ULTRASOUND = {
     "OBXXXX1A.dcm": (0,),
     "US1_UNCR.dcm": (0,),
@@ -63,7 +63,7 @@ _ULTRASOUND = {
 
 
 def package_file(package: str, name: str) -> Path:
-    """Path of a file inside an installed package. Raises FileNotFoundError."""
+    """Path of a file in an installed package. Raises FileNotFoundError."""
     spec = importlib.util.find_spec(package)
     path = Path(spec.origin).parent / name if spec and spec.origin else None
     if path is None or not path.is_file():
@@ -74,26 +74,26 @@ def package_file(package: str, name: str) -> Path:
 
 
 def photographs() -> Named:
-    """Photographs in colour (one is grey)."""
+    """Photographs in colour; one is grey."""
     for package, names in _PHOTOGRAPHS.items():
         for name in names:
             yield name, Image.open(package_file(package, name)).convert("RGB")
 
 
 def grey_photographs() -> Named:
-    """The same photographs without their colour."""
-    for name, picture in photographs():
-        yield name, picture.convert("L")
+    """The same photographs in grey."""
+    for name, image in photographs():
+        yield name, image.convert("L")
 
 
 def textures() -> Named:
-    """Bricks, grass, cells, tissue, an eye's retina, the moon, the sky; grey."""
+    """Bricks, grass, cells, tissue, a retina, the moon and the sky, in grey."""
     for name in _TEXTURES:
         yield name, Image.open(package_file("skimage", f"data/{name}")).convert("L")
 
 
 def ct() -> Named:
-    """CT slices of head, chest and belly, each as radiologists look at it three ways."""
+    """CT slices of the head, chest and abdomen, in three windows each."""
     for file in _CT:
         data = dicom(file)
         values = apply_rescale(data.pixel_array, data)
@@ -104,7 +104,7 @@ def ct() -> Named:
 
 
 def mr() -> Named:
-    """MR slices of shoulder, belly and head."""
+    """MR slices of the shoulder, abdomen and head."""
     for file in _MR:
         yield file, stretched(dicom(file).pixel_array)
     for number, frame in enumerate(dicom("emri_small.dcm").pixel_array):
@@ -119,7 +119,7 @@ def mr() -> Named:
 
 
 def ultrasound() -> Named:
-    """Ultrasound as machines show it, writing and scales included; some in colour."""
+    """Ultrasound as on the screen, with text and scales; some in colour."""
     for file, frames in _ULTRASOUND.items():
         data = dicom(file)
         for frame in frames:
@@ -127,7 +127,7 @@ def ultrasound() -> Named:
 
 
 def bones() -> Named:
-    """A radiograph of a lower leg, whole and in parts, and nuclear bone scans."""
+    """An X-ray of a lower leg, whole and in parts, and nuclear bone scans."""
     leg = dicom("RG3_UNCR.dcm").pixel_array.max() - dicom("RG3_UNCR.dcm").pixel_array.astype(int)
     half = len(leg) // 2
     parts = {"whole": leg, "mirrored": leg[:, ::-1], "upper": leg[:half], "lower": leg[half:]}
@@ -135,12 +135,12 @@ def bones() -> Named:
         yield f"RG3, {name}", stretched(part)
     scan = dicom("JPEG2000_UNC.dcm").pixel_array
     yield "bone scan", stretched(scan)
-    yield "bone scan, as on image", stretched(-scan.astype(int))
+    yield "bone scan, inverted", stretched(-scan.astype(int))
     yield "bone scan, trunk", stretched(scan[150:450])
 
 
 def dicom(name: str) -> pydicom.FileDataset:
-    """A DICOM file of pydicom or pydicom-data; nothing is fetched. Raises FileNotFoundError."""
+    """A DICOM file in pydicom or pydicom-data, without a download. Raises FileNotFoundError."""
     path = get_testdata_file(name, download=False)
     if path is None:
         raise FileNotFoundError(f"{name} is not in pydicom or pydicom-data.")
@@ -148,7 +148,7 @@ def dicom(name: str) -> pydicom.FileDataset:
 
 
 def nifti(path: Path) -> np.ndarray:
-    """The first volume [x, y, z] of a gzipped NIfTI-1 file of whole or floating numbers."""
+    """The first volume [x, y, z] of a gzipped NIfTI-1 file."""
     data = gzip.decompress(path.read_bytes())
     shape = struct.unpack("<8h", data[40:56])[1:4]
     code = struct.unpack("<h", data[70:72])[0]
@@ -158,19 +158,19 @@ def nifti(path: Path) -> np.ndarray:
 
 
 def grey(values: np.ndarray, low: float, high: float) -> Image.Image:
-    """Values [h, w] -> 8 bits: `low` and less is black, `high` and more is white."""
+    """Values [h, w] -> 8 bits: up to `low` is black, from `high` on is white."""
     scaled = np.clip((values.astype(np.float64) - low) / (high - low), 0, 1)
     return Image.fromarray((scaled * 255).round().astype(np.uint8))
 
 
 def stretched(values: np.ndarray) -> Image.Image:
-    """Values [h, w] -> 8 bits, all but the outer 0.5 % at each end."""
+    """Values [h, w] -> 8 bits; 0.5 % are clipped at each end."""
     low, high = np.percentile(values, (0.5, 99.5))
     return grey(values, low, max(high, low + 1))
 
 
 def _shown(data: pydicom.FileDataset, pixels: np.ndarray) -> Image.Image:
-    """One frame of an ultrasound file in its own colours."""
+    """One frame of an ultrasound file in its colours."""
     if data.PhotometricInterpretation == "PALETTE COLOR":
         pixels = apply_color_lut(pixels, data)
     if pixels.dtype != np.uint8:

@@ -1,4 +1,4 @@
-"""Pages that run as processes of their own, with the environment that a Space has."""
+"""Gradio apps that run as processes, in the environment that a Space has."""
 
 import contextlib
 import os
@@ -10,13 +10,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-SERVING = ROOT / ".venv" / "bin" / "python"  # an environment with the serving half alone
+RUNTIME = ROOT / ".venv" / "bin" / "python"  # an environment with requirements.txt alone
 EVERYTHING = Path(sys.executable)
 
 
 @contextlib.contextmanager
-def running(*command: str, python: Path = SERVING) -> Iterator[tuple[str, subprocess.Popen]]:
-    """A page's address and its process. command: a script and its options, without the port."""
+def running(*command: str, python: Path = RUNTIME) -> Iterator[tuple[str, subprocess.Popen]]:
+    """Starts an app and stops it afterwards.
+
+    Args:
+        *command: A script and its options, without the port.
+        python: The interpreter, which decides the environment.
+
+    Yields:
+        The app's address and its process.
+    """
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
@@ -27,7 +35,7 @@ def running(*command: str, python: Path = SERVING) -> Iterator[tuple[str, subpro
         text=True,
         env={
             **os.environ,
-            "PYTHONPATH": str(ROOT),  # for scripts that lie elsewhere and load an export of ours
+            "PYTHONPATH": str(ROOT),  # for scripts outside that load our fastai export
             "PYTHONWARNINGS": "ignore",
             "GRADIO_ANALYTICS_ENABLED": "False",
         },

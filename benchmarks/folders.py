@@ -1,4 +1,4 @@
-"""Folders of images in the layout of NIH's data, to measure on."""
+"""Folders of images in the layout of the Kaggle sample, to measure on."""
 
 import io
 import os
@@ -9,7 +9,8 @@ from PIL import Image
 
 from cxr_labels import FINDINGS, LABELS
 
-COPIES = 8  # of each image, so that a pass takes long enough to be measured
+COPIES = 8  # of each image, so that one pass takes long enough to be measured
+SIDE = 1024  # pixels
 
 
 def images_of(data: Path, count: int = 24) -> list[bytes]:
@@ -17,26 +18,38 @@ def images_of(data: Path, count: int = 24) -> list[bytes]:
     return [path.read_bytes() for path in sorted((data / "images").iterdir())[:count]]
 
 
-def lay_out(images: Path, folder: Path) -> Path:
-    """The images several times under other names, in the Kaggle sample's layout.
+def copies(images: Path, folder: Path) -> Path:
+    """Writes each image several times under different names, in the Kaggle sample's layout.
 
-    images: a folder in that layout; computed images take the place of one that is absent.
+    Args:
+        images: A folder in that layout. If it does not exist, computed images are used.
+        folder: Where to write; it must not exist.
+
+    Returns:
+        `folder`.
     """
     (folder / "images").mkdir(parents=True)
-    pictures = sorted((images / "images").glob("*.png")) if images.is_dir() else []
-    contents = [path.read_bytes() for path in pictures] or [_computed(i) for i in range(24)]
+    files = sorted((images / "images").glob("*.png")) if images.is_dir() else []
+    contents = [path.read_bytes() for path in files] or [_computed(seed) for seed in range(6)] * 4
     lines = ["Image Index,Finding Labels,Patient ID"]
-    for copy in range(COPIES):
-        for i, content in enumerate(contents):
-            name = f"{copy * len(contents) + i:08d}_000.png"
-            (folder / "images" / name).write_bytes(content)
-            lines.append(f"{name},No Finding,{copy * len(contents) + i}")
+    for i, content in enumerate(contents * COPIES):
+        (folder / "images" / f"{i:08d}_000.png").write_bytes(content)
+        lines.append(f"{i:08d}_000.png,No Finding,{i}")
     (folder / "sample_labels.csv").write_text("\n".join(lines) + "\n")
     return folder
 
 
 def labelled(data: Path, folder: Path, count: int) -> Path:
-    """The same images, linked under `count` names, with labels, groups and boxes made up."""
+    """Links the images under `count` names, with made-up labels, patients and boxes.
+
+    Args:
+        data: A folder in the Kaggle sample's layout.
+        folder: Where to write; it must not exist.
+        count: Number of images, two of each patient.
+
+    Returns:
+        `folder`.
+    """
     (folder / "images").mkdir(parents=True)
     images = sorted((data / "images").iterdir())
     lines = ["Image Index,Finding Labels,Patient ID,Patient Age,Patient Gender,View Position"]
@@ -55,10 +68,10 @@ def labelled(data: Path, folder: Path, count: int) -> Path:
 
 
 def _computed(seed: int) -> bytes:
-    """A 1024x1024 PNG that is about as hard to decode as an image."""
+    """A PNG of 1024x1024 that takes about as long to decode as a chest X-ray."""
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.normal(128, 60, (16, 16)).astype(np.float32))
-    smooth = np.asarray(coarse.resize((1024, 1024), Image.Resampling.BICUBIC))
+    smooth = np.asarray(coarse.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
     noisy = np.clip(smooth + rng.normal(0, 2, smooth.shape), 0, 255).astype(np.uint8)
     file = io.BytesIO()
     Image.fromarray(noisy).save(file, "PNG")

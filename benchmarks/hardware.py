@@ -1,4 +1,4 @@
-"""The machine that is measured on."""
+"""A description of the machine that the measurements ran on."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ from cxr import machine
 
 
 def description() -> str:
-    """Its GPU, where PyTorch was loaded and has one; its cores, processor and memory, in words."""
+    """The GPU if PyTorch is loaded and has one; the cores, the processor and the memory."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return f"{_gpu()}{machine.cores()} cores of {_processor()}, {memory:.0f} GB of memory"
 
@@ -24,10 +24,10 @@ def _gpu() -> str:
 
 
 def _processor() -> str:
-    """Its name as Linux has it, with the instructions for vectors that matter to speed."""
-    told = Path("/proc/cpuinfo")
-    text = told.read_text() if told.is_file() else ""
-    named = re.search(r"^model name\s*: (.+)$", text, re.M)
-    name = named[1] if named else platform.machine()
+    """The processor's name on Linux, with the vector instructions that matter to speed."""
+    file = Path("/proc/cpuinfo")
+    text = file.read_text() if file.is_file() else ""
+    model = re.search(r"^model name\s*: (.+)$", text, re.M)
+    name = model[1] if model else platform.machine()
     vectors = [word for word in ("avx2", "avx512f", "amx_tile") if re.search(rf"\b{word}\b", text)]
     return f"{name} ({', '.join(vectors)})" if vectors else name

@@ -1,6 +1,6 @@
-"""Decodes a folder's images into a cache that is thrown away: what other measurements look at.
+"""Decodes a folder's images into a cache that is deleted: the child process of other measurements.
 
-python -m benchmarks.build FOLDER IMAGE_SIZE PROCESSES
+python -m benchmarks.decode FOLDER IMAGE_SIZE PROCESSES
 """
 
 import sys
@@ -9,7 +9,13 @@ from pathlib import Path
 
 
 def main(folder: str, size: str, processes: str) -> None:
-    """folder: in NIH's layout. size: side in pixels."""
+    """Decodes the images.
+
+    Args:
+        folder: Images in NIH's layout.
+        size: Side of the decoded images in pixels.
+        processes: Number of processes that decode.
+    """
     from cxr.datasets import nih
     from cxr.training import pixels
 
