@@ -22,8 +22,8 @@ def name(text: str) -> str:
     return text
 
 
-def find_model(model: str) -> "Model":
-    """Finds the model that a MODEL argument names; a note about it goes to stderr.
+def find_model(model: str | None) -> "Model":
+    """Finds the model that a MODEL argument names, None the starter; notes on it go to stderr.
 
     Raises:
         ModelFolderError, HubError: The model cannot be found or downloaded.

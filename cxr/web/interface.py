@@ -16,7 +16,7 @@ from cxr.inference.predictor import Predictor
 from cxr.model import examples
 from cxr.model.config import Config
 from cxr.model.resolve import Model
-from cxr.web import blocks, endpoints, sessions, temporary
+from cxr.web import endpoints, errors, gradio_sessions, temporary
 from cxr.web.page import (
     KEPT,
     WAITING,
@@ -34,7 +34,7 @@ from cxr.web.page.texts import words
 
 @contextlib.asynccontextmanager
 async def _while_served(app: App) -> AsyncIterator[None]:
-    async with sessions.kept(app), temporary.swept(*temporary.schedule(KEPT))(app):
+    async with gradio_sessions.copied(app), temporary.sweeping(*temporary.schedule(KEPT)):
         yield
 
 
@@ -47,6 +47,7 @@ LAUNCH: dict[str, Any] = {
     "i18n": texts.translations(),
     "max_file_size": MAX_MEGABYTES * 10**6,
     "show_error": False,
+    "share": False,
     "run_history": False,
     "enable_monitoring": False,
     "footer_links": ["api", "settings"],
@@ -54,7 +55,7 @@ LAUNCH: dict[str, Any] = {
     "state_session_capacity": 1000,
     "app_kwargs": {
         "lifespan": _while_served,
-        **blocks.APP,
+        **errors.APP,
     },
 }
 
@@ -65,7 +66,7 @@ def build(predictor: Predictor) -> gr.Blocks:
     # Gradio hands out only what lies below its working folder, or what it is told of. Not their
     # folder: in the Hub's cache an image is a link to a file that lies elsewhere.
     gr.set_static_paths([example.path for example in offered])
-    with blocks.Blocks(
+    with errors.Blocks(
         title="Findings on a chest X-ray",
         analytics_enabled=False,
         delete_cache=temporary.schedule(KEPT),

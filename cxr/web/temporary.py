@@ -1,9 +1,9 @@
-"""One folder for all that the page writes: visitors' images, and the images made of them.
+"""A temporary folder of this process for everything that the page writes.
 
-Gradio deletes what it has handed over to a page. It forgets uploads that broke off, leaves empty
-folders named by an image's checksum, and shares one folder with every other program that uses it.
-Here they are a folder of this process alone, so that what lies in it too long can be deleted
-whatever it is, and all of it when the program ends.
+Gradio deletes the files that it has handed to the page. But it forgets uploads that were broken
+off, leaves empty folders, and shares one folder with every other program that uses Gradio. Here all
+files lie in a folder of this process alone. So everything in it can be deleted when it is old, and
+the folder itself when the program ends.
 """
 
 import asyncio
@@ -20,36 +20,35 @@ import time
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
-import fastapi
 from gradio.utils import get_upload_folder
 from PIL import Image
 
 from cxr import machine
 
-_NAME = "chest-xray-"  # and the number of the process
-_BEING_FILLED = 2  # seconds
+_PREFIX = "chest-xray-"  # followed by the number of the process
+_BEING_FILLED = 2  # seconds for which an empty folder is kept
 
-_taken: Path | None = None
+_own: Path | None = None
 
 
-def take() -> None:
-    """Gives the process a temporary folder of its own, which goes when the process ends.
+def use_own_folder() -> None:
+    """Makes a temporary folder for this process, which is deleted when the process ends.
 
-    Those of processes that were killed, and could not take theirs along, go now.
+    Also deletes the folders of processes that were killed and could not do so themselves.
     """
-    global _taken
-    for left in Path(tempfile.gettempdir()).glob(f"{_NAME}*-*"):
-        if not _is_running(left.name.removeprefix(_NAME).partition("-")[0]):
-            shutil.rmtree(left, ignore_errors=True)
-    _taken = Path(tempfile.mkdtemp(prefix=f"{_NAME}{os.getpid()}-"))
-    tempfile.tempdir = str(_taken)
-    # Gradio makes it with the first upload, and needs it before: for an example image, say.
+    global _own
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        if not _is_running(folder.name.removeprefix(_PREFIX).partition("-")[0]):
+            shutil.rmtree(folder, ignore_errors=True)
+    _own = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+    tempfile.tempdir = str(_own)
+    # Gradio makes its folder with the first upload, but example images need it before that.
     Path(get_upload_folder()).mkdir(parents=True, exist_ok=True)
-    atexit.register(shutil.rmtree, _taken, ignore_errors=True)
+    atexit.register(shutil.rmtree, _own, ignore_errors=True)
 
 
 def _is_running(number: str) -> bool:
-    """Whether there is a process of that number; of what is no number too, to be careful."""
+    """Whether a process has that number. When in doubt, True: its folder is then kept."""
     try:
         os.kill(int(number), 0)
     except ProcessLookupError:
@@ -59,74 +58,83 @@ def _is_running(number: str) -> bool:
     return True
 
 
-def end_on_terminate() -> None:
-    """Makes SIGTERM, by which containers and services stop a program, an ordinary end."""
+def exit_on_sigterm() -> None:
+    """Makes SIGTERM, with which containers and services stop a program, end it cleanly."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 
-def schedule(kept: int) -> tuple[int, int]:
-    """Every how many seconds to look for files, and from which age on to delete them.
+def schedule(keep: int) -> tuple[int, int]:
+    """When to look for old files, so that no file gets older than `keep`.
 
-    So that none is older than `kept` seconds, where that is two or more.
+    Args:
+        keep: Seconds that a file may be kept, 2 or more.
+
+    Returns:
+        The seconds between two looks, and the age in seconds at which a look deletes a file.
     """
-    every = max(1, kept // 60)
-    return every, kept - every
+    every = max(1, keep // 60)
+    return every, keep - every
 
 
-def swept(every: float, age: float):
-    """What launch() is given as lifespan: while the page is served, nothing lies there for long.
+@contextlib.asynccontextmanager
+async def sweeping(every: float, age: float) -> AsyncIterator[None]:
+    """While the page is served, deletes old files and returns freed memory to the system.
 
-    The memory that images took goes back to the system at the same times. What lay there when the
-    page began to serve belongs to the page and stays. Without `take`
-    nothing is deleted: the folder is not this program's.
+    Files that were there when serving began belong to the page and stay. Nothing is deleted where
+    `use_own_folder` was not called, because the folder then belongs to other programs too.
+
+    Args:
+        every: Seconds between two looks.
+        age: Age in seconds at which a file is deleted.
     """
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_: fastapi.FastAPI) -> AsyncIterator[None]:
-        sweeping = asyncio.create_task(_sweep_again_and_again(every, age))
-        yield
-        sweeping.cancel()
-
-    return lifespan
+    task = asyncio.create_task(_sweep_repeatedly(every, age))
+    yield
+    task.cancel()
 
 
-def sweep(folder: Path, age: float, spared: Collection[Path] = ()) -> None:
-    """Deletes what has lain below the folder for over `age` seconds, but not what is spared.
+def sweep(folder: Path, age: float, keep: Collection[Path] = ()) -> None:
+    """Deletes files below a folder that are old, and folders that are empty.
 
-    Folders go as soon as they are empty and not just being filled.
+    Args:
+        folder: The folder to sweep.
+        age: Age in seconds at which a file is deleted.
+        keep: Paths that are never deleted.
     """
-    # The deepest first, so that a folder whose last file went can go too.
+    # The deepest first, so that a folder can go together with its last file.
     for path in sorted(folder.rglob("*"), reverse=True):
-        if path in spared:
+        if path in keep:
             continue
-        with contextlib.suppress(OSError):  # somebody else deleted it, or a folder is not empty
+        with contextlib.suppress(OSError):  # already deleted, or a folder that is not empty
             found = path.lstat()
-            old = time.time() - found.st_ctime  # since it was written, or handed out again
+            old = time.time() - found.st_ctime  # since it was written or handed out again
             if not stat.S_ISDIR(found.st_mode) and old > age:
                 path.unlink()
             elif stat.S_ISDIR(found.st_mode) and old > _BEING_FILLED:
                 path.rmdir()
 
 
-def save(picture: Image.Image) -> str:
-    """Writes an image as a PNG for a visitor; returns its path.
+def save(image: Image.Image) -> str:
+    """Writes an image as a PNG for a visitor.
 
-    Four times as fast as Gradio's own way, for a file a seventh larger: it compresses less.
+    It compresses less than Gradio does: four times as fast, for a file that is a seventh larger.
+
+    Returns:
+        The path of the file.
     """
     folder = Path(get_upload_folder())
     folder.mkdir(parents=True, exist_ok=True)
-    place = Path(tempfile.mkdtemp(dir=folder)) / "heatmap.png"
-    picture.save(place, compress_level=1)
-    return str(place)
+    path = Path(tempfile.mkdtemp(dir=folder)) / "heatmap.png"
+    image.save(path, compress_level=1)
+    return str(path)
 
 
-async def _sweep_again_and_again(every: float, age: float) -> None:
-    if _taken is None:
+async def _sweep_repeatedly(every: float, age: float) -> None:
+    if _own is None:
         return
-    own = set(_taken.rglob("*"))
-    gc.freeze()
+    of_the_page = set(_own.rglob("*"))
+    gc.freeze()  # what has been loaded by now stays, so the collector need not look at it again
     while True:
         await asyncio.sleep(every)
-        with contextlib.suppress(OSError):  # a folder that went while it was listed
-            await asyncio.to_thread(sweep, _taken, age, own)
+        with contextlib.suppress(OSError):  # a folder that was deleted while it was listed
+            await asyncio.to_thread(sweep, _own, age, of_the_page)
         await asyncio.to_thread(machine.give_back_freed_memory)

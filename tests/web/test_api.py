@@ -158,7 +158,7 @@ def test_what_does_not_fit_is_said_in_a_sentence(asks, sent, endpoint, data, wor
 
 def test_client_is_told_the_sentence(client):
     """gradio_client raises with it, and not with a remark on Gradio's settings."""
-    with pytest.raises(AppError, match="This request does not fit: a value is missing, or is of"):
+    with pytest.raises(AppError, match="This request does not fit: a value is missing or has"):
         client.predict("chest.png", api_name="/predict")
 
 

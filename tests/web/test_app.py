@@ -130,7 +130,7 @@ def test_explain_differs_between_findings(client):
 
 @pytest.mark.parametrize("name", bad_files())
 def test_bad_image_reaches_a_caller_as_a_sentence(client, tmp_path, name):
-    """Each kind of bad input: an error with its own sentence from /predict, rejected in /analyze."""
+    """Each kind of bad input: an error with its own message from /predict, rejected in /analyze."""
     content, words = bad_files()[name]
     (tmp_path / name).write_bytes(content)
     with pytest.raises(AppError, match=words):
@@ -153,20 +153,6 @@ def test_only_the_agreed_endpoints_are_public(client):
     """Nothing but what scripts are promised can be called by name."""
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     assert set(endpoints) == {"/predict", "/analyze", "/predict_many", "/explain"}
-
-
-def test_named_model_that_is_not_there_stops_the_start():
-    """`--model` with a wrong name ends with one sentence, not with the starter."""
-    done = subprocess.run(
-        [sys.executable, "app.py", "--model", "models/nowhere"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "no model folder 'models/nowhere'" in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Sessions that are copied: as Gradio makes them, and each its own."""
+"""Copied sessions: equal to those that Gradio builds, and independent of each other."""
 
 import gradio as gr
 import pytest
@@ -7,7 +7,7 @@ from support import STARTER
 
 from cxr.inference.predictor import Predictor
 from cxr.web import interface
-from cxr.web.sessions import Sessions
+from cxr.web.gradio_sessions import Sessions
 
 
 @pytest.fixture(scope="module")
@@ -17,32 +17,32 @@ def page() -> gr.Blocks:
 
 @pytest.fixture
 def sessions(page) -> Sessions:
-    held = Sessions()
-    held.set_blocks(page)
-    return held
+    made = Sessions()
+    made.set_blocks(page)
+    return made
 
 
-def test_a_copied_session_is_as_gradio_makes_it(page, sessions):
-    """All that a session of Gradio's own holds, equal."""
-    own, copied = vars(SessionState(page)), vars(sessions["a"])
-    assert copied.keys() == own.keys()
-    assert copied["config_values"] == own["config_values"]
-    configs = copied.pop("blocks_config"), own.pop("blocks_config")
+def test_a_copied_session_is_as_gradio_builds_it(page, sessions):
+    """Everything that a session of Gradio's own holds is equal."""
+    built, copied = vars(SessionState(page)), vars(sessions["a"])
+    assert copied.keys() == built.keys()
+    assert copied["config_values"] == built["config_values"]
+    configs = copied.pop("blocks_config"), built.pop("blocks_config")
     assert configs[0].blocks == configs[1].blocks
     assert configs[0].fns == configs[1].fns
-    assert copied == own
+    assert copied == built
 
 
-def test_what_one_session_changes_no_other_sees(sessions):
-    """Neither a session that is there nor one that comes later."""
+def test_a_change_in_one_session_does_not_show_in_another(sessions):
+    """Neither in a session that exists nor in one that is made later."""
     one, other = sessions["one"], sessions["other"]
-    part = next(k for k, config in one.config_values.items() if "value" in config["props"])
-    one._update_value_in_config(part, "changed")
-    one[part] = gr.Textbox("changed", render=False)
-    one.state_data[part] = "changed"
+    component = next(k for k, config in one.config_values.items() if "value" in config["props"])
+    one.config_values[component]["props"]["value"] = "changed"
+    one[component] = gr.Textbox("changed", render=False)
+    one.state_data[component] = "changed"
     for session in (other, sessions["later"]):
-        assert session.config_values[part]["props"]["value"] != "changed"
-        assert session.blocks_config.blocks[part] is not one.blocks_config.blocks[part]
+        assert session.config_values[component]["props"]["value"] != "changed"
+        assert session.blocks_config.blocks[component] is not one.blocks_config.blocks[component]
         assert not session.state_data
 
 
