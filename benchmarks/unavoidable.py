@@ -39,8 +39,8 @@ def steps(model: Path, size: int, threads: int | None = None) -> Callable[[bytes
 
 
 def _grey(image: bytes) -> Image.Image:
-    if decoded := grey_png.decode(image):
-        return Image.fromarray(decoded.grey)
+    if (grey := grey_png.decode(image)) is not None:
+        return Image.fromarray(grey)
     return Image.open(io.BytesIO(image)).convert("L")
 
 

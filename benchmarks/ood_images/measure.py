@@ -113,7 +113,7 @@ def wilson(successes: int, trials: int) -> list[float]:
 
 
 def _with_pixels(image: GreyImage, grey: np.ndarray) -> GreyImage:
-    return GreyImage(np.ascontiguousarray(grey), image.facts)
+    return GreyImage(np.ascontiguousarray(grey))
 
 
 def _bytes(image: GreyImage) -> np.ndarray:

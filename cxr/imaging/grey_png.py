@@ -1,28 +1,25 @@
-"""Plain PNG of a grey image, the form of NIH's images: decoded in 40 % of the time of Pillow.
+"""A fast decoder for plain grey PNG files, the format of the NIH images.
 
-An image saved as colours, as a few of NIH's are, is grey where its three colours are equal and
-nothing is seen through. image-png does it, through kornia_rs; both are written in Rust, whose
-memory no file can corrupt. Whatever is not plain is left to Pillow, and so is whatever is wrong
-with a file: a damaged part is known by its checksum.
+It takes 40 % of Pillow's time. kornia_rs decodes; it is written in Rust, so a hostile file cannot
+corrupt memory. RGB and RGBA files are decoded if they are grey and opaque, as a few of NIH's are.
+All other files are left to Pillow: colours, transparency, 16 bits, damage (found by checksums).
 """
 
 import struct
-from typing import NamedTuple
 
 import kornia_rs
 import numpy as np
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# Bits, colours, the only compression, the only filters, not interlaced; Pillow's name of the form,
-# that of kornia_rs, and the values that a pixel has.
+# Bit depth, colour type, compression, filter, no interlacing -> kornia_rs's name, channels.
 _PLAIN = {
-    (8, 0, 0, 0, 0): ("L", "mono", 1),
-    (8, 2, 0, 0, 0): ("RGB", "rgb", 3),
-    (8, 6, 0, 0, 0): ("RGBA", "rgba", 4),
+    (8, 0, 0, 0, 0): ("mono", 1),
+    (8, 2, 0, 0, 0): ("rgb", 3),
+    (8, 6, 0, 0, 0): ("rgba", 4),
 }
-# Parts of a file that change nothing in the pixels as Pillow reads them. Others may turn the
-# image (eXIf, texts), or make several of one (acTL).
-_HARMLESS = {
+# Chunks that do not change the pixels as Pillow reads them. Others may turn the image (eXIf and
+# texts) or add further images (acTL).
+_HARMLESS = (
     b"IHDR",
     b"IDAT",
     b"gAMA",
@@ -33,41 +30,42 @@ _HARMLESS = {
     b"bKGD",
     b"pHYs",
     b"tIME",
-}
-_MOST_VALUES = 2**22  # others wait meanwhile: while kornia_rs decodes, no other thread runs Python
+)
+_MAX_SAMPLES = 2**22  # kornia_rs blocks all other Python threads while it decodes
 
 
-class Decoded(NamedTuple):
-    """Pixels uint8 [height, width], and the form that they had in the file, as Pillow names it."""
+def decode(data: bytes) -> np.ndarray | None:
+    """Decodes a plain grey PNG.
 
-    grey: np.ndarray
-    mode: str
+    Args:
+        data: The bytes of a file of any kind.
 
-
-def decode(data: bytes) -> Decoded | None:
-    """None when it is another kind of file, an image in colour, see-through, or damaged."""
-    if not data.startswith(_SIGNATURE) or not _is_whole(data):
+    Returns:
+        uint8 [height, width], the same pixels as Pillow's, or None if Pillow must decode the file.
+    """
+    if not data.startswith(_SIGNATURE) or not _has_only_harmless_chunks(data):
         return None
     width, height, *form = struct.unpack(">IIBBBBB", data[16:29])
-    mode, name, values = _PLAIN.get(tuple(form), ("", "", 0))
-    if not 0 < width * height * values <= _MOST_VALUES:
+    name, channels = _PLAIN.get(tuple(form), ("", 0))
+    if not 0 < width * height * channels <= _MAX_SAMPLES:
         return None
     try:
         pixels = kornia_rs.io.decode_image_png_u8(data, (height, width), name)
-    except Exception:  # it raises no other kind
+    except Exception:  # kornia_rs raises no other type
         return None
-    grey = np.ascontiguousarray(pixels[..., 0])
-    return Decoded(grey, mode) if _is_grey(grey, pixels) else None
+    return np.ascontiguousarray(pixels[..., 0]) if _is_grey(pixels) else None
 
 
-def _is_grey(grey: np.ndarray, pixels: np.ndarray) -> bool:
-    """Whether the other colours [height, width, 1, 3 or 4] equal the first; the fourth is cover."""
-    colours = (np.array_equal(grey, pixels[..., k]) for k in range(1, min(pixels.shape[2], 3)))
-    return all(colours) and (pixels.shape[2] < 4 or bool((pixels[..., 3] == 255).all()))
+def _is_grey(pixels: np.ndarray) -> bool:
+    """Returns whether pixels [height, width, 1, 3 or 4] have equal colours and are opaque."""
+    channels = pixels.shape[2]
+    colours = range(1, min(channels, 3))
+    if not all(np.array_equal(pixels[..., 0], pixels[..., k]) for k in colours):
+        return False
+    return channels < 4 or bool((pixels[..., 3] == 255).all())
 
 
-def _is_whole(data: bytes) -> bool:
-    """Whether harmless parts follow one another from the header to the end."""
+def _has_only_harmless_chunks(data: bytes) -> bool:
     at, kind = len(_SIGNATURE), b"IHDR"
     while at + 12 <= len(data):
         length, kind = struct.unpack(">I4s", data[at : at + 8])

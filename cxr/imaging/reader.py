@@ -1,8 +1,22 @@
-"""Any image file -> grey pixels 0..1 plus what the file says of itself.
+"""Reads an image file of any accepted format as grey pixels.
 
-Training and serving both read images with `read` and bring them to the network's size with
-`squeeze`, so that the network meets the same pixels in both. Pillow does the decoding, from a
-fixed list of formats; `cxr.imaging.dicom` reads DICOM, `cxr.imaging.grey_png` what most images are.
+`read_image` is the only way in which training, evaluation and the app read images, so the network
+always gets the same pixels from the same file. Pillow decodes PNG, JPEG, TIFF, WebP and BMP;
+`grey_png` is a faster way for most PNG files; `cxr.imaging.dicom` reads DICOM.
+
+What becomes of the different kinds of files:
+
+- 8 bits: the values are kept as uint8. Colours become grey with Pillow's weights (ITU-R 601-2); a
+  clearly coloured image gets a warning. Palettes are looked up. Transparent parts become black, with
+  a warning. Pillow reads PNGs of 16 bits a colour as 8 bits.
+- 16 bits, grey: float32. Detectors store 10 to 14 bits in 16-bit files, so white is the end of the
+  smallest of the ranges of 8, 10, 12, 14 and 16 bits that holds all values; a warning names a range
+  below 16 bits.
+- 32 bits (TIFF): float32 from the image's own darkest to its brightest pixel, with a warning.
+- The EXIF orientation is applied once. Files with several images are rejected; of an MPO file
+  (JPEG with a preview) the first image is read.
+- The limits MIN_SIDE and MAX_PIXELS (`cxr.imaging.errors`) are checked on the size that the header
+  states, before the pixels are decoded.
 """
 
 import io
@@ -18,38 +32,61 @@ from cxr.imaging.errors import ImageError, check_size, damaged, not_an_image, to
 from cxr.imaging.types import GreyImage
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
-# The usual suffixes of those formats and of DICOM, lower case.
+# The usual suffixes of these formats and of DICOM, lower case.
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", dicom.SUFFIX)
 
-# How files of the accepted formats begin: tells a cut-off image from a file of another kind.
-_SIGNATURES = {
-    b"\x89PNG": "PNG",
-    b"\xff\xd8\xff": "JPEG",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"II+\0": "TIFF",
-    b"MM\0+": "TIFF",
-}
+# How files of these formats begin; WebP and BMP are in `_begins_as_image`.
+_SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # a TIFF tag and one of its values
 
-# Pillow warns of sizes that `check_size` judges by itself, and of damage that `read` reports.
+# Pillow warns of large sizes, which `check_size` judges, and of damage, which becomes an error.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def read_image(source: str | Path | bytes | BinaryIO) -> GreyImage:
-    """Reads one image: PNG, JPEG, TIFF, WebP or BMP; 8 or 16 bit; grey, colour, alpha or palette;
-    or DICOM, of one grey image.
+    """Reads one image: PNG, JPEG, TIFF, WebP, BMP or DICOM.
 
-    source: a path, the file's bytes, or an open binary file.
-    Raises ImageError; its `code` says what is wrong, its message says it to the user.
+    Args:
+        source: A path, the bytes of a file, or an open binary file.
+
+    Returns:
+        The image with its EXIF orientation applied, and warnings about what is odd.
+
+    Raises:
+        ImageError: The file cannot be read; `code` says why.
     """
     data = _read_bytes(source)
     if dicom.looks_like(data):
         return dicom.read(data)
-    if decoded := grey_png.decode(data):
-        check_size(decoded.grey.shape[1], decoded.grey.shape[0])
-        return GreyImage(decoded.grey, _facts("PNG", decoded.mode, decoded.grey, 8, 8))
+    grey = grey_png.decode(data)
+    if grey is not None:
+        check_size(grey.shape[1], grey.shape[0])
+        return GreyImage(grey)
+    return _to_grey(_decode(data))
+
+
+def _read_bytes(source: str | Path | bytes | BinaryIO) -> bytes:
+    if isinstance(source, bytes):
+        data = source
+    elif isinstance(source, str | Path):
+        name = Path(source).name or str(source)  # without the folders, which may be a server's
+        try:
+            data = Path(source).read_bytes()
+        except (FileNotFoundError, ValueError) as error:  # ValueError: an impossible name
+            raise ImageError("missing", f"There is no file {name!r}; check its name.") from error
+        except OSError as error:
+            raise ImageError(
+                "missing", f"The file {name!r} could not be opened: {error.strerror}."
+            ) from error
+    else:
+        data = source.read()
+    if not data:
+        raise ImageError("empty", "This file is empty; choose the image again.")
+    return data
+
+
+def _decode(data: bytes) -> Image.Image:
     image = _open(data)
     try:
         check_size(*image.size)
@@ -65,147 +102,104 @@ def read_image(source: str | Path | bytes | BinaryIO) -> GreyImage:
             "too_large", "This image is too large to be opened on this machine."
         ) from error
     except Exception as error:
-        # On a damaged file Pillow's decoders raise whatever they stumble over.
+        # On a damaged file Pillow's decoders raise errors of any kind.
         raise damaged() from error
-    grey, bits, bits_used, notes = _to_grey(image)
-    kind = image.format or _format_of(data)
-    return GreyImage(grey, _facts(kind, image.mode, grey, bits, bits_used), tuple(notes))
-
-
-def _facts(
-    kind: str, mode: str, grey: np.ndarray, bits: int, bits_used: int
-) -> dict[str, str | int]:
-    height, width = grey.shape
-    return {
-        "format": kind,
-        "mode": mode,
-        "width": width,
-        "height": height,
-        "bits": bits,
-        "bits_used": bits_used,
-    }
-
-
-def _read_bytes(source: str | Path | bytes | BinaryIO) -> bytes:
-    if isinstance(source, bytes):
-        data = source
-    elif isinstance(source, str | Path):
-        name = Path(source).name or str(source)  # folders of a server are nobody's business
-        try:
-            data = Path(source).read_bytes()
-        except (FileNotFoundError, ValueError) as error:  # ValueError: a name no file can have
-            raise ImageError("missing", f"There is no file {name!r}; check its name.") from error
-        except OSError as error:
-            raise ImageError(
-                "missing", f"The file {name!r} could not be opened: {error.strerror}."
-            ) from error
-    else:
-        data = source.read()
-    if not data:
-        raise ImageError("empty", "This file is empty; choose the image again.")
-    return data
+    return image
 
 
 def _open(data: bytes) -> Image.Image:
-    """Opens the header only. Raises the ImageError that fits."""
+    """Opens the header only."""
     try:
         return Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as error:
         raise too_large() from error
     except Exception as error:
-        if _format_of(data):
-            raise damaged() from error
-        raise not_an_image() from error
+        raise (damaged() if _begins_as_image(data) else not_an_image()) from error
+
+
+def _begins_as_image(data: bytes) -> bool:
+    """Returns whether the file is an image of an accepted format, though it cannot be opened."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return True
+    # Text may begin with "BM" too; a bitmap continues with its length and four zero bytes.
+    if data[:2] == b"BM" and not any(data[6:10]):
+        return True
+    return data.startswith(_SIGNATURES)
 
 
 def _check_pages(image: Image.Image) -> None:
-    # Phones write a JPEG with a preview behind it ("MPO"); its first image is the image.
+    # MPO is the JPEG of phones with a preview behind the image.
     if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
         raise ImageError(
             "several_images",
-            "This file holds several images (an animation or many pages); save one image as one "
-            "picture.",
+            "This file contains several images (an animation or several pages); save one image as "
+            "a file of its own.",
         )
 
 
-def _to_grey(image: Image.Image) -> tuple[np.ndarray, int, int, list[str]]:
-    """Grey (uint8, or float32 0..1 of more bits), bits of the file, bits used, warnings."""
+def _to_grey(image: Image.Image) -> GreyImage:
     if image.mode.startswith("I") or image.mode == "F":
         return _deep_to_grey(image)
-    flat, notes = _flatten(image)
-    return np.asarray(flat if flat.mode == "L" else flat.convert("L")), 8, 8, notes
+    flat, warnings = _flatten(image)
+    return GreyImage(np.asarray(flat if flat.mode == "L" else flat.convert("L")), tuple(warnings))
 
 
-def _deep_to_grey(image: Image.Image) -> tuple[np.ndarray, int, int, list[str]]:
-    """Pixels of over 8 bits a value: 16-bit whole numbers, 32-bit whole numbers, floats."""
-    pixels, bits, bits_used, notes = _scale_deep(image)
-    # Pillow turns the values over where a TIFF counts from white, but only those of 8 bits.
-    if image.format == "TIFF" and getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
-        np.subtract(1, pixels, out=pixels)
-    return pixels, bits, bits_used, notes
-
-
-def _scale_deep(image: Image.Image) -> tuple[np.ndarray, int, int, list[str]]:
+def _deep_to_grey(image: Image.Image) -> GreyImage:
+    """Converts pixels of more than 8 bits: 16-bit integers, 32-bit integers, floats."""
     values = np.asarray(image).astype(np.float32)
-    if image.mode.startswith("I;16"):
-        return _scale_16_bit(values)
     if not np.isfinite(values).all():
         raise damaged()
-    low, high = float(values.min()), float(values.max())
-    if image.mode == "I" and low >= 0 and high <= 65535:
-        return _scale_16_bit(values)
-    # Halves: the difference of two floats may be past the largest float.
-    half_span = np.float32(max(high / 2 - low / 2, float(np.finfo(np.float32).tiny)))
-    warning = "The file does not say where black and white lie; its own darkest and brightest \
-pixels were taken."
-    return (values / 2 - np.float32(low / 2)) / half_span, 32, 32, [warning]
+    is_16_bit = image.mode.startswith("I;16") or (
+        image.mode == "I" and values.min() >= 0 and values.max() <= 65535
+    )
+    grey, warnings = _scale_16_bit(values) if is_16_bit else _scale_32_bit(values)
+    np.clip(grey, 0, 1, out=grey)  # rounding
+    # Pillow inverts a TIFF whose zero is white only if it has 8 bits.
+    if image.format == "TIFF" and getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        np.subtract(1, grey, out=grey)
+    return GreyImage(grey, warnings)
 
 
-def _scale_16_bit(values: np.ndarray) -> tuple[np.ndarray, int, int, list[str]]:
-    """Detectors store 10 to 14 bits in 16-bit files: scales by the bits that the values fill."""
+def _scale_16_bit(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
     brightest = int(values.max())
-    bits_used = next(bits for bits in (8, 10, 12, 14, 16) if brightest < 2**bits)
-    notes = []
-    if bits_used < 16:
-        notes.append(
-            f"This 16-bit file only uses {bits_used} bits; its brightness was scaled to that."
-        )
-    return values * np.float32(1 / (2**bits_used - 1)), 16, bits_used, notes
+    bits = next(bits for bits in (8, 10, 12, 14, 16) if brightest < 2**bits)
+    grey = values * np.float32(1 / (2**bits - 1))
+    if bits == 16:
+        return grey, ()
+    return grey, (f"This 16-bit file uses only {bits} bits; its brightness was scaled to them.",)
+
+
+def _scale_32_bit(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    low, high = float(values.min()), float(values.max())
+    # Halves, because the difference of two floats may be larger than the largest float.
+    half_span = np.float32(max(high / 2 - low / 2, float(np.finfo(np.float32).tiny)))
+    warning = (
+        "This file does not say which values are black and white; its darkest and brightest pixels "
+        "were used."
+    )
+    return (values / 2 - np.float32(low / 2)) / half_span, (warning,)
 
 
 def _flatten(image: Image.Image) -> tuple[Image.Image, list[str]]:
-    """An 8-bit image without palette or transparency, and warnings on what it had."""
-    notes: list[str] = []
+    """Removes palette and transparency from an 8-bit image; also returns warnings."""
+    warnings: list[str] = []
     if image.mode in ("1", "L"):
-        return image, notes
+        return image, warnings
     if image.mode == "P":
         image = image.convert("RGBA" if "transparency" in image.info else "RGB")
     elif image.mode not in ("RGB", "RGBA", "LA"):
         image = image.convert("RGBA" if image.mode in ("PA", "La", "RGBa") else "RGB")
     if image.mode in ("RGBA", "LA") and image.getchannel("A").getextrema() != (255, 255):
-        notes.append("See-through parts of this image were taken as black.")
+        warnings.append("Transparent parts of this image are shown as black.")
         black = Image.new(image.mode, image.size, (0,) * (len(image.mode) - 1) + (255,))
         image = Image.alpha_composite(black.convert("RGBA"), image.convert("RGBA"))
     if image.mode in ("RGB", "RGBA") and _is_coloured(image):
-        notes.append("This image is in colour; a radiograph is grey.")
-    return image, notes
+        warnings.append("This image is in colour; a chest X-ray is grey.")
+    return image, warnings
 
 
 def _is_coloured(image: Image.Image) -> bool:
-    """Whether the channels differ by more than compression noise, on a thinned-out copy."""
+    """Returns whether the channels differ by more than compression noise, on a small copy."""
     side = min(128, *image.size)
-    thin = np.asarray(image.resize((side, side), Image.Resampling.NEAREST)).astype(np.int16)
-    red, green, blue = np.moveaxis(thin[..., :3], -1, 0)
-    most = np.maximum(np.maximum(red, green), blue)
-    least = np.minimum(np.minimum(red, green), blue)
-    return float((most - least).mean()) > 4.0
-
-
-def _format_of(data: bytes) -> str:
-    """The accepted format that the first bytes announce, or ''."""
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    # Text may begin with "BM" too; a bitmap goes on with its length and four zero bytes.
-    if data[:2] == b"BM" and not any(data[6:10]):
-        return "BMP"
-    return next((name for start, name in _SIGNATURES.items() if data.startswith(start)), "")
+    small = np.asarray(image.resize((side, side), Image.Resampling.NEAREST)).astype(np.int16)
+    return float(np.ptp(small[..., :3], axis=2).mean()) > 4.0

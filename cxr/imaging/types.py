@@ -1,34 +1,31 @@
-"""The image as read."""
+"""The type of an image after reading."""
 
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 
 import numpy as np
 
 
 @dataclass(frozen=True)
 class GreyImage:
-    """An image as read.
+    """A grey image.
 
-    grey: [height, width], EXIF orientation applied: uint8 where the file has 8 bits, else float32
-        from 0 (black) to 1 (white).
-    facts: what the file says of itself: format, mode, width, height (as shown), bits (of the
-        file), bits_used (that its values fill).
-    warnings: sentences for the reader on what looked odd.
+    Attributes:
+        grey: [height, width]; uint8 if the file has up to 8 bits a pixel, else float32 from 0
+            (black) to 1 (white).
+        warnings: Sentences for the user about what is odd in the file.
     """
 
     grey: np.ndarray
-    facts: dict[str, str | int]
-    warnings: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = ()
 
-    @cached_property
+    @property
     def pixels(self) -> np.ndarray:
-        """float32 [height, width], 0 (black) to 1 (white)."""
+        """float32 [height, width], from 0 (black) to 1 (white)."""
         return unit(self.grey)
 
 
 def unit(grey: np.ndarray) -> np.ndarray:
-    """uint8 or float32 grey -> float32, 0..1."""
+    """Converts uint8, or float32 from 0 to 1, to float32 from 0 to 1."""
     if grey.dtype == np.uint8:
         return np.multiply(grey, np.float32(1 / 255), dtype=np.float32)
-    return np.clip(grey, 0.0, 1.0)
+    return grey

@@ -427,7 +427,7 @@ def _choose(
 
 def _reader(images: Images) -> Callable[[int], GreyImage]:
     """Row -> image as the cache holds it."""
-    return lambda row: GreyImage(images.cache.image(row), {})
+    return lambda row: GreyImage(images.cache.image(row))
 
 
 def _seen(data: nih.NihData, split: np.ndarray) -> pd.DataFrame:

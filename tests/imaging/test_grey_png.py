@@ -1,4 +1,4 @@
-"""Grey PNG decoded past Pillow: the same pixels, and Pillow for everything else."""
+"""The fast decoder for grey PNG: the same pixels as Pillow's, and nothing but plain grey PNG."""
 
 import io
 import struct
@@ -16,13 +16,13 @@ RNG = np.random.default_rng(0)
 GREY = np.clip(RNG.normal(128, 50, (96, 130)), 0, 255).astype(np.uint8)
 
 
-def encode(picture: Image.Image, **options) -> bytes:
+def encode(image: Image.Image, **options) -> bytes:
     file = io.BytesIO()
-    picture.save(file, "PNG", **options)
+    image.save(file, "PNG", **options)
     return file.getvalue()
 
 
-def part(kind: bytes, content: bytes) -> bytes:
+def chunk(kind: bytes, content: bytes) -> bytes:
     checksum = struct.pack(">I", zlib.crc32(kind + content))
     return struct.pack(">I", len(content)) + kind + content + checksum
 
@@ -40,38 +40,42 @@ def with_filter(number: int) -> bytes:
         taken = [0 * row, left, above, (left + above) // 2, nearest][number]
         rows += bytes([number]) + ((row - taken) % 256).astype(np.uint8).tobytes()
         above = row
-    parts = (part(b"IHDR", header), part(b"IDAT", zlib.compress(bytes(rows))), part(b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+    chunks = (
+        chunk(b"IHDR", header),
+        chunk(b"IDAT", zlib.compress(bytes(rows))),
+        chunk(b"IEND", b""),
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 def test_images_are_decoded_as_by_pillow(nih_1024_folder):
-    """Images of NIH at full size, grey and in colours: not one pixel of those decoded differs."""
+    """Full-size NIH images, grey and RGBA, have exactly the pixels that Pillow decodes."""
     images = [path.read_bytes() for path in (nih_1024_folder / "images").iterdir()]
-    found = [(image, decoded) for image in images if (decoded := grey_png.decode(image))]
-    assert len(found) > 0.9 * len(images)  # one has a text, which may turn it
-    assert {decoded.mode for _, decoded in found} == {"L", "RGBA"}
-    for image, decoded in found:
-        picture = Image.open(io.BytesIO(image))
-        assert decoded.mode == picture.mode
-        assert np.array_equal(decoded.grey, np.asarray(picture.convert("L")))
+    modes = []
+    for data in images:
+        if (decoded := grey_png.decode(data)) is not None:
+            image = Image.open(io.BytesIO(data))
+            modes.append(image.mode)
+            assert np.array_equal(decoded, np.asarray(image.convert("L")))
+    assert len(modes) > 0.9 * len(images)  # one has a text, which may contain an orientation
+    assert set(modes) == {"L", "RGBA"}
 
 
 @pytest.mark.parametrize("number", range(5))
 def test_each_filter_is_undone(number):
-    """All five ways to write a row."""
-    assert np.array_equal(grey_png.decode(with_filter(number)).grey, GREY)
+    """PNG has five filters for a row."""
+    assert np.array_equal(grey_png.decode(with_filter(number)), GREY)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 def test_grey_saved_as_colours_is_decoded(mode):
-    """An image that was saved as colours, and still is grey."""
+    """A grey image that was saved as RGB or RGBA is decoded."""
     decoded = grey_png.decode(encode(Image.fromarray(GREY).convert(mode)))
-    assert decoded.mode == mode
-    assert np.array_equal(decoded.grey, GREY)
+    assert np.array_equal(decoded, GREY)
 
 
 def painted(mode: str, channel: int) -> bytes:
-    """A grey image in colours, one value of one pixel of which differs from the others."""
+    """A grey image as RGB or RGBA, in which one channel of one pixel was changed."""
     pixels = np.array(Image.fromarray(GREY).convert(mode))
     pixels[50, 60, channel] ^= 1
     return encode(Image.fromarray(pixels))
@@ -81,7 +85,7 @@ OTHERS = {
     "red in one place": painted("RGB", 0),
     "green in one place": painted("RGB", 1),
     "blue in one place": painted("RGBA", 2),
-    "see-through in one place": painted("RGBA", 3),
+    "transparent in one place": painted("RGBA", 3),
     "alpha": encode(Image.fromarray(GREY).convert("LA")),
     "palette": encode(Image.fromarray(GREY).convert("P")),
     "1 bit": encode(Image.fromarray(GREY).convert("1")),
@@ -100,19 +104,19 @@ OTHERS = {
 
 @pytest.mark.parametrize("kind", OTHERS)
 def test_other_files_are_left_to_pillow(kind):
-    """Nothing is decoded that Pillow might see otherwise."""
+    """Files that Pillow might read differently are not decoded."""
     assert grey_png.decode(OTHERS[kind]) is None
 
 
-def test_damaged_part_is_left_to_pillow():
-    """A byte that was changed on the way is known by its part's checksum."""
+def test_damaged_chunk_is_left_to_pillow():
+    """A changed byte is found by the checksum of its chunk."""
     data = bytearray(encode(Image.fromarray(GREY)))
     data[len(data) // 2] ^= 255
     assert grey_png.decode(bytes(data)) is None
 
 
 def test_orientation_in_a_text_still_turns_the_image():
-    """A text can hold EXIF: the image comes out as Pillow turns it."""
+    """A text chunk can contain EXIF; its orientation is applied."""
     exif = Image.Exif()
     exif[0x0112] = 6
     info = PngImagePlugin.PngInfo()
@@ -122,7 +126,7 @@ def test_orientation_in_a_text_still_turns_the_image():
     assert image.grey.shape == GREY.shape[::-1]
 
 
-def test_small_image_is_rejected_all_the_same():
-    """The limits hold whoever decodes."""
+def test_small_image_is_rejected():
+    """The size limits hold for this decoder too."""
     with raises_image_error("too_small"):
         imaging.read_image(encode(Image.fromarray(GREY[:40, :40])))

@@ -71,7 +71,7 @@ def test_copies_in_jpeg_are_not_rejected(predictor, held_out):
 def test_an_image_that_is_inverted_and_turned_is_called_both(predictor, quarters, turn_back):
     image = imaging.read_image(ROOT / "examples" / "chest_rg1.png")
     changed = np.ascontiguousarray(np.rot90(255 - imaging.eight_bits(image), quarters))
-    (verdict,) = measure.judge(predictor, [GreyImage(changed, image.facts)])
+    (verdict,) = measure.judge(predictor, [GreyImage(changed)])
     assert verdict.rejected is None
     assert set(verdict.warnings) == {input_check.INVERTED, input_check.TURNED[turn_back]}
 
@@ -110,7 +110,7 @@ def test_the_example_images_are_answered_and_the_ankle_is_rejected(predictor):
 def test_odd_shapes_are_judged_twice_alike(fitted, shape, level):
     random = np.random.default_rng(0)
     grey = np.full(shape, level) if level is not None else random.integers(0, 256, shape)
-    pixels = imaging.resize(GreyImage(grey.astype(np.uint8), {}), 64)
+    pixels = imaging.resize(GreyImage(grey.astype(np.uint8)), 64)
     first, second = (fitted[0].judge(pixels, np.zeros(SIZE, np.float32)) for _ in range(2))
     assert first == second
     assert (first.rejected == input_check.BLANK) == (level is not None)
@@ -207,7 +207,7 @@ def test_all_pictures_of_a_kind_differ():
 
 def _changed(file: Path, change: str) -> GreyImage:
     image = imaging.read_image(file)
-    return GreyImage(np.ascontiguousarray(measure.TRANSFORMS[change](image.grey)), image.facts)
+    return GreyImage(np.ascontiguousarray(measure.TRANSFORMS[change](image.grey)))
 
 
 def _vectors(count: int, seed: int) -> dict[str, np.ndarray]:

@@ -134,7 +134,7 @@ def test_embedding_of_another_rank_is_rejected(folder, monkeypatch):
 def test_no_finding_is_never_flagged(predictor):
     """Whatever an image looks like, "No Finding" is not among the flagged."""
     rng = np.random.default_rng(0)
-    images = [imaging.GreyImage(rng.random((90, 80), np.float32), {}) for _ in range(8)]
+    images = [imaging.GreyImage(rng.random((90, 80), np.float32)) for _ in range(8)]
     assert all(NO_FINDING not in answer.flagged for answer in predictor.predict(images))
 
 

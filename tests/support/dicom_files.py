@@ -1,4 +1,4 @@
-"""DICOM images with known pixels, in every transfer syntax, and what damages them."""
+"""DICOM images with known pixels, in every transfer syntax."""
 
 import io
 from typing import Any
@@ -25,7 +25,7 @@ LOSSLESS = {
     "jpeg-ls": uid.JPEGLSLossless,
     "jpeg 2000 lossless": uid.JPEG2000Lossless,
 }
-# With the difference of values, in shares of all grey levels, that the loss may make.
+# With the largest error of a pixel, on a scale of 0 to 1.
 LOSSY = {
     "jpeg baseline": (uid.JPEGBaseline8Bit, 0.03),
     "jpeg extended": (uid.JPEGExtended12Bit, 0.03),
@@ -35,12 +35,38 @@ LOSSY = {
 SYNTAXES = {**NATIVE, **LOSSLESS, **{name: syntax for name, (syntax, _) in LOSSY.items()}}
 
 
+HEIGHT, WIDTH = 90, 111  # odd numbers, so that nothing is right by chance
+_y, _x = np.mgrid[:HEIGHT, :WIDTH]
+SHAPE = (np.sin(_x / 9) + np.cos(_y / 7) + 2) / 4  # a pattern from 0 to 1
+KINDS = [("u1", 8), ("u2", 10), ("u2", 12), ("u2", 16), ("i2", 12), ("i2", 16)]
+
+
+def values(kind: str, bits: int) -> np.ndarray:
+    """The pattern SHAPE over all values of so many bits."""
+    low = -(2 ** (bits - 1)) if kind[0] == "i" else 0
+    return (np.rint(SHAPE * (2**bits - 1)).astype(int) + low).astype(kind)
+
+
+def whole_window(kind: str, bits: int) -> dict[str, object]:
+    """A window from the lowest to the highest value."""
+    low = -(2 ** (bits - 1)) if kind[0] == "i" else 0
+    width = 2**bits - 1
+    return {
+        "WindowCenter": low + width / 2,
+        "WindowWidth": width,
+        "VOILUTFunction": "LINEAR_EXACT",
+    }
+
+
+DEEP = values("u2", 12)
+
+
 def image(
     pixels: np.ndarray, syntax: str = "explicit", bits: int | None = None, **tags: Any
 ) -> bytes:
     """A DICOM file of a chest X-ray. pixels: uint8, int8, uint16 or int16 [H, W].
 
-    bits: that are used (default: all). tags: by keyword; None takes one away.
+    bits: that are used (default: all). tags: elements by keyword; None removes one.
     """
     data = Dataset()
     allocated = 8 * pixels.itemsize
@@ -88,6 +114,13 @@ def written(data: Dataset, syntax: str, bare: bool = False) -> bytes:
         )
     else:
         data.save_as(file, enforce_file_format=True)
+    return file.getvalue()
+
+
+def saved(data: Dataset) -> bytes:
+    """A data set that was read from a file, as a file again."""
+    file = io.BytesIO()
+    data.save_as(file)
     return file.getvalue()
 
 

@@ -1,9 +1,9 @@
-"""Decodes one compressed DICOM frame, as a program of its own.
+"""Decodes one compressed DICOM frame in a process of its own, which a hostile frame may crash.
 
-On stdin: a line of JSON {"codec", "shape": [rows, columns], "bytes": of a pixel, "bits": that its
-value may fill, "memory": bytes that may be used}, then the frame. On stdout: the pixels, little
-endian. What a hostile frame does to a decoder ends with this program: its exit status is 0 only
-when all pixels are there.
+stdin: a line of JSON, {"codec": name, "shape": [rows, columns], "bytes": bytes of a pixel,
+"bits": bits of the value, "memory": limit in bytes}, then the frame.
+stdout: the pixels, little endian.
+The exit status is 0 only if all pixels were decoded.
 """
 
 import json
@@ -20,20 +20,30 @@ _SIZE, _FRAMES = b"\xff\x4f\xff\x51", (0xC0, 0xC1, 0xC2, 0xC3, 0xF7)
 
 
 def main() -> None:
-    """Raises whatever the decoder stumbles over."""
-    asked = json.loads(sys.stdin.buffer.readline())
+    """Decodes stdin to stdout; any exception ends the process."""
+    request = json.loads(sys.stdin.buffer.readline())
     packed = sys.stdin.buffer.read()
-    _limit(asked["memory"])
-    pixels = decode(asked["codec"], packed, tuple(asked["shape"]), asked["bytes"])
-    pixels = _clipped(pixels, asked["bits"])
-    sys.stdout.buffer.write(pixels.astype(f"<i{asked['bytes']}", copy=False).tobytes())
+    _limit(request["memory"])
+    pixels = decode(request["codec"], packed, tuple(request["shape"]), request["bytes"])
+    pixels = _clipped(pixels, request["bits"])
+    sys.stdout.buffer.write(pixels.astype(f"<i{request['bytes']}", copy=False).tobytes())
 
 
 def decode(codec: str, packed: bytes, shape: tuple[int, int], size: int) -> np.ndarray:
-    """Pixels [rows, columns] of at most `size` bytes.
+    """Decodes a frame.
 
-    Raises ValueError when the frame is of another shape or depth or is cut off, and what the
-    decoders raise.
+    Args:
+        codec: One of JPEG, JPEG_LS, JPEG_2000 and RLE.
+        packed: The frame.
+        shape: Rows and columns that the header states.
+        size: Bytes of a pixel that the header states.
+
+    Returns:
+        Integers [rows, columns] of at most `size` bytes.
+
+    Raises:
+        ValueError: The frame has another shape or depth, or is cut off.
+        Exception: What the decoders raise.
     """
     import imagecodecs
 
@@ -42,7 +52,7 @@ def decode(codec: str, packed: bytes, shape: tuple[int, int], size: int) -> np.n
     if codec == RLE:
         pixels = _run_lengths(packed, shape, size)
     elif codec == JPEG:
-        # The decoder makes up what is missing at the end.
+        # The decoder would fill in missing pixels.
         if b"\xff\xd9" not in packed[-64:]:
             raise ValueError("no end")
         pixels = imagecodecs.jpeg8_decode(packed)
@@ -56,9 +66,9 @@ def decode(codec: str, packed: bytes, shape: tuple[int, int], size: int) -> np.n
 
 
 def _stated_shape(codec: str, packed: bytes) -> tuple[int, int] | None:
-    """What the frame itself says of its size, as decoders work for minutes on a size that is a lie.
+    """Returns the rows and columns that the frame states.
 
-    None where it says nothing.
+    Decoders can take minutes on a false size, so it is compared with the header's first.
     """
     if codec == JPEG_2000:
         at = packed.find(_SIZE)
@@ -74,7 +84,7 @@ def _stated_shape(codec: str, packed: bytes) -> tuple[int, int] | None:
 
 
 def _run_lengths(packed: bytes, shape: tuple[int, int], size: int) -> np.ndarray:
-    """DICOM's RLE: a table of segments, then each byte of the pixels, the highest first."""
+    """Decodes DICOM's RLE: a table of segments, then one segment for each byte, highest first."""
     import imagecodecs
 
     table = np.frombuffer(packed[:64], "<u4")
@@ -84,7 +94,7 @@ def _run_lengths(packed: bytes, shape: tuple[int, int], size: int) -> np.ndarray
     pixels = np.empty((n, size), np.uint8)
     ends: list[Any] = [*table[2 : size + 1], len(packed)]
     for byte, (start, end) in enumerate(zip(table[1 : size + 1], ends, strict=True)):
-        # A segment may end with a byte of padding, which gives no pixel or one too many.
+        # A byte of padding at the end of a segment may decode to surplus pixels.
         segment = imagecodecs.packbits_decode(packed[start:end], out=n + 128)
         if len(segment) < n:
             raise ValueError("cut off")
@@ -93,7 +103,7 @@ def _run_lengths(packed: bytes, shape: tuple[int, int], size: int) -> np.ndarray
 
 
 def _clipped(pixels: np.ndarray, bits: int) -> np.ndarray:
-    """Lossy codecs overshoot; the highest value is not to turn into the lowest."""
+    """Clips to `bits`: lossy codecs overshoot, and the highest value must not become the lowest."""
     if bits >= 8 * pixels.itemsize:
         return pixels
     if pixels.dtype.kind == "i":
@@ -102,7 +112,7 @@ def _clipped(pixels: np.ndarray, bits: int) -> np.ndarray:
 
 
 def _limit(memory: int) -> None:
-    """Bounds the address space, where the system can."""
+    """Limits the address space, in bytes, where the system supports it."""
     try:
         import resource
     except ImportError:  # Windows

@@ -1,6 +1,7 @@
-"""The bytes of a DICOM file -> the image."""
+"""Puts the steps together: the bytes of a DICOM file -> the image."""
 
-from cxr.imaging.dicom import accepted, file, frame, is_bare, shown
+from cxr.imaging.dicom import checks, grey, header, pixel_data
+from cxr.imaging.dicom.signature import is_bare
 from cxr.imaging.errors import ImageError, damaged, not_an_image
 from cxr.imaging.types import GreyImage
 
@@ -12,23 +13,15 @@ def read(data: bytes) -> GreyImage:
     except ImageError:
         raise
     except Exception as error:
-        # On a damaged file pydicom raises whatever it stumbles over.
+        # On a damaged file pydicom and NumPy raise errors of any kind.
         raise (not_an_image() if is_bare(data) else damaged()) from error
 
 
 def _read(data: bytes) -> GreyImage:
-    dicom = file.parse(data)
-    if is_bare(data) and "Rows" not in dicom:
-        raise not_an_image()  # it only began like a DICOM file
-    notes = accepted.check(dicom)
-    layout = accepted.layout(dicom)
-    grey, more = shown.to_grey(dicom, layout, frame.stored(dicom, layout))
-    facts: dict[str, str | int] = {
-        "format": "DICOM",
-        "mode": "MONOCHROME1" if layout.from_white else "MONOCHROME2",
-        "width": layout.columns,
-        "height": layout.rows,
-        "bits": layout.bits,
-        "bits_used": layout.bits,
-    }
-    return GreyImage(grey, facts, (*notes, *more))
+    parsed = header.parse(data)
+    if is_bare(data) and "Rows" not in parsed:
+        raise not_an_image()  # only its first bytes looked like DICOM
+    warnings = checks.check(parsed)
+    layout = checks.layout(parsed)
+    pixels, more = grey.to_grey(parsed, layout, pixel_data.stored_values(parsed, layout))
+    return GreyImage(pixels, (*warnings, *more))

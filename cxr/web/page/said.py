@@ -14,8 +14,8 @@ _SAID = {
     "There is no file {}; check its name.": "没有文件 {}；请检查文件名。",
     "The file {} could not be opened: {}.": "文件 {} 无法打开：{}。",
     "This file is empty; choose the image again.": "此文件是空的；请重新选择胸片。",
-    "This file holds several images (an animation or many pages); save one image as one "
-    "picture.": "此文件含有多幅图像（动画或多页）；请将一张胸片存为一幅图像。",
+    "This file contains several images (an animation or several pages); save one image as a file "
+    "of its own.": "此文件含有多幅图像（动画或多页）；请将一张胸片存为一幅图像。",
     "This image has {}x{} pixels; an image needs at least {} a side.": (
         "此图像为 {}×{} 像素；胸片每边至少需要 {} 像素。"
     ),
@@ -26,24 +26,24 @@ _SAID = {
     "This image is cut off or damaged; send or save the file again.": (
         "此图像不完整或已损坏；请重新发送或保存该文件。"
     ),
-    "The file does not say where black and white lie; its own darkest and brightest pixels were "
-    "taken.": "文件未说明黑与白的取值；已取其最暗和最亮的像素。",
-    "This 16-bit file only uses {} bits; its brightness was scaled to that.": (
+    "This file does not say which values are black and white; its darkest and brightest pixels "
+    "were used.": "文件未说明黑与白的取值；已取其最暗和最亮的像素。",
+    "This 16-bit file uses only {} bits; its brightness was scaled to them.": (
         "此 16 位文件只用到 {} 位；亮度已按此缩放。"
     ),
-    "See-through parts of this image were taken as black.": "此图像的透明部分按黑色处理。",
-    "This image is in colour; a radiograph is grey.": "此图像是彩色的；X 线片应为灰度。",
+    "Transparent parts of this image are shown as black.": "此图像的透明部分按黑色处理。",
+    "This image is in colour; a chest X-ray is grey.": "此图像是彩色的；X 线片应为灰度。",
     "This file is not an image that can be read; use PNG, JPEG, TIFF, WebP, BMP or DICOM.": (
         "此文件不是可以读取的图像；请使用 PNG、JPEG、TIFF、WebP、BMP 或 DICOM。"
     ),
     # DICOM.
-    "This DICOM file is {}, not a chest X-ray; choose a radiograph.": (
+    "This DICOM file is {}, not a chest X-ray; choose a chest X-ray.": (
         "此 DICOM 文件是{}，不是胸片；请选择 X 线片。"
     ),
-    "This DICOM file holds several images; save one image as one file.": (
+    "This DICOM file contains several images; save one image as a file of its own.": (
         "此 DICOM 文件含有多幅图像；请将一张胸片存为一个文件。"
     ),
-    "This DICOM file is in colour; a radiograph is grey.": (
+    "This DICOM file is in colour; a chest X-ray is grey.": (
         "此 DICOM 文件是彩色的；X 线片应为灰度。"
     ),
     "This DICOM file does not store its pixels in 8 to 16 bits; save it as PNG.": (
@@ -55,29 +55,31 @@ _SAID = {
     "This DICOM file is a written report, not an image; choose the image.": (
         "此 DICOM 文件是文字报告，不是图像；请选择胸片。"
     ),
-    "This DICOM file holds no image, or was cut off before it.": (
+    "This DICOM file contains no image, or was cut off before it.": (
         "此 DICOM 文件不含图像，或在图像之前即被截断。"
     ),
     "This DICOM file is compressed in a way (its transfer syntax) that cannot be read; save it "
     "uncompressed, or as PNG.": (
         "此 DICOM 文件的压缩方式（传输语法）无法读取；请存为未压缩格式或 PNG。"
     ),
-    "The file does not say that it is a radiograph.": "文件未说明它是 X 线片。",
-    "The file holds a detector's raw values, not an image made for viewing, which the model was "
-    "not made for.": "文件存的是探测器的原始数值，而不是供阅片的图像；模型并非为此而建。",
-    "The file says that this is a side view; the model was made for frontal ones.": (
+    "This DICOM file does not say that it is an X-ray image.": "文件未说明它是 X 线片。",
+    "This file contains the raw values of a detector, not an image made for viewing; the model was "
+    "not trained on such files.": (
+        "文件存的是探测器的原始数值，而不是供阅片的图像；模型并非为此而建。"
+    ),
+    "This file says that it is a lateral view; the model was trained on frontal views.": (
         "文件说明这是侧位片；模型是为正位片而建的。"
     ),
-    "The file contradicts itself on whether bone is white; check the image.": (
+    "This file contradicts itself on whether bone is white; check the image.": (
         "文件对骨骼是否为白色的说明自相矛盾；请核对图像。"
     ),
-    "The pixels of this image are not square, so it is shown squeezed.": (
+    "The pixels of this image are not square, so it appears stretched or squeezed.": (
         "此片的像素不是正方形，因此显示时被压缩变形。"
     ),
-    "The brightness that the file states would hide the image; {}": (
+    "The brightness settings of this file would hide the image; {}": (
         "按文件所述的亮度将看不见图像；{}"
     ),
-    "The file does not say at which brightness it is to be shown; {}": (
+    "This file has no brightness settings; {}": (
         "文件未说明应以何种亮度显示；{}"
     ),
     # Input check.
@@ -134,19 +136,19 @@ _VALUES = {
     "an angiogram": "血管造影",
     "a fluoroscopy image": "透视图像",
     "a dental image": "牙片",
-    "a dental panorama": "牙科全景片",
+    "a panoramic dental image": "牙科全景片",
     "an endoscopy image": "内镜图像",
-    "a microscope's image": "显微镜图像",
+    "a microscopy image": "显微镜图像",
     "a photograph of an eye": "眼部照片",
     "a scan of an eye": "眼部扫描",
     "a photograph": "照片",
     "a segmentation": "分割图",
     "a bone density scan": "骨密度扫描",
-    "an image of radiotherapy": "放射治疗图像",
-    "a plan of radiotherapy": "放射治疗计划",
+    "a radiotherapy image": "放射治疗图像",
+    "a radiotherapy dose plan": "放射治疗计划",
     "from another kind of examination": "来自另一种检查的文件",
-    "it was scaled by its own darkest and brightest parts.": "已按其自身最暗和最亮的部分缩放。",
-    "its values were taken as such.": "已直接采用其数值。",
+    "its own darkest and brightest parts were used instead.": "已按其自身最暗和最亮的部分缩放。",
+    "its values were used unchanged.": "已直接采用其数值。",
 }
 
 

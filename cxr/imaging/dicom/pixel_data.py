@@ -1,7 +1,7 @@
-"""The stored values of a DICOM image, decoded where they are compressed.
+"""Gets the stored values of a DICOM image, and decodes them where they are compressed.
 
-Native decoders are where hostile files do harm, so they run in a program of their own
-(`decoder`), which may take only so much time and memory. It costs a start of Python, 0.15 s.
+Hostile files attack native decoders, so these run in a separate process (`decoder`) with limits on
+time and memory. Starting it costs 0.15 s.
 """
 
 import json
@@ -14,11 +14,11 @@ import numpy as np
 from pydicom.encaps import generate_fragments
 
 from cxr.imaging.dicom import decoder
-from cxr.imaging.dicom.accepted import Layout
-from cxr.imaging.dicom.file import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, Dicom
+from cxr.imaging.dicom.checks import Layout
+from cxr.imaging.dicom.header import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, Header
 from cxr.imaging.errors import ImageError, damaged
 
-_NATIVE = (IMPLICIT, EXPLICIT, DEFLATED, BIG_ENDIAN)
+_UNCOMPRESSED = (IMPLICIT, EXPLICIT, DEFLATED, BIG_ENDIAN)
 _LOSSY = tuple(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 81, 91))
 _CODECS = {
     "1.2.840.10008.1.2.4.50": decoder.JPEG,  # baseline, 8 bits
@@ -33,15 +33,16 @@ _CODECS = {
 }
 
 
-def stored(dicom: Dicom, layout: Layout) -> np.ndarray:
-    """The bits that hold a value, as unsigned numbers [rows, columns].
+def stored_values(header: Header, layout: Layout) -> np.ndarray:
+    """Returns the bits of each value as unsigned numbers [rows, columns].
 
-    Raises a ImageError: "unreadable_encoding" for an unknown transfer syntax, "damaged" for damage.
+    Raises:
+        ImageError: "unreadable_encoding" for an unknown transfer syntax, "damaged".
     """
-    if dicom.syntax in _NATIVE:
-        pixels = _native(dicom, layout)
-    elif dicom.syntax in _CODECS:
-        pixels = _decoded(dicom, layout)
+    if header.syntax in _UNCOMPRESSED:
+        pixels = _uncompressed(header, layout)
+    elif header.syntax in _CODECS:
+        pixels = _decoded(header, layout)
     else:
         raise ImageError(
             "unreadable_encoding",
@@ -53,36 +54,37 @@ def stored(dicom: Dicom, layout: Layout) -> np.ndarray:
     return (pixels >> layout.shift) & (2**layout.bits - 1)
 
 
-def _native(dicom: Dicom, layout: Layout) -> np.ndarray:
-    value = dicom.bytes("PixelData", None)
+def _uncompressed(header: Header, layout: Layout) -> np.ndarray:
+    value = header.bytes("PixelData", None)
     n = layout.rows * layout.columns
     if len(value) < n * layout.bytes:
         raise damaged()
-    order = "<" if dicom.little else ">"
-    if layout.bytes == 1 and not dicom.little and dicom.value_type("PixelData") == "OW":
-        # Two pixels in each 16-bit word, the first in its lower half.
+    order = "<" if header.little_endian else ">"
+    if layout.bytes == 1 and not header.little_endian and header.value_type("PixelData") == "OW":
+        # Two pixels are in each 16-bit word, the first in its lower half.
         value = np.frombuffer(value[: len(value) // 2 * 2], ">u2").astype("<u2").tobytes()
     pixels = np.frombuffer(value, f"{order}u{layout.bytes}", n)
     return pixels.reshape(layout.rows, layout.columns).astype(f"u{layout.bytes}", copy=False)
 
 
-def _decoded(dicom: Dicom, layout: Layout) -> np.ndarray:
-    # The first item is a table of offsets; the others hold the image, in one piece or in several.
-    _, *pieces = generate_fragments(dicom.bytes("PixelData", None))
-    packed = b"".join(pieces)
+def _decoded(header: Header, layout: Layout) -> np.ndarray:
+    # The first fragment is a table of offsets; the others are the image, in one or several pieces.
+    _, *fragments = generate_fragments(header.bytes("PixelData", None))
+    packed = b"".join(fragments)
     n = layout.rows * layout.columns
-    asked = {
-        "codec": _CODECS[dicom.syntax],
+    is_clipped = header.syntax in _LOSSY and not layout.shift
+    request = {
+        "codec": _CODECS[header.syntax],
         "shape": [layout.rows, layout.columns],
         "bytes": layout.bytes,
-        "bits": layout.bits if dicom.syntax in _LOSSY and not layout.shift else 8 * layout.bytes,
+        "bits": layout.bits if is_clipped else 8 * layout.bytes,
         "memory": 2**29 + 24 * n,
     }
     try:
         done = subprocess.run(
-            # -P: the decoder's own folder is no place to look for modules.
+            # -P: modules are not searched for in the decoder's own folder.
             [sys.executable, "-P", str(Path(decoder.__file__))],
-            input=json.dumps(asked).encode() + b"\n" + packed,
+            input=json.dumps(request).encode() + b"\n" + packed,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
