@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from support import ROOT
 from support.pins import FILES, pins
@@ -49,6 +50,24 @@ def test_installed_versions_are_the_pinned_ones(file):
 def test_runtime_needs_neither_torch_nor_fastai():
     """The packages of training are not among the dependencies of the page and the commands."""
     assert not {"torch", "torchvision", "fastai", "timm"} & pins("requirements.txt").keys()
+
+
+def test_version_is_that_of_changelog_and_citation():
+    """CHANGELOG.md has a section on this version, and CITATION.cff cites it."""
+    assert f"\n## [{cxr.__version__}] - " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == cxr.__version__
+    assert citation["license"] == PROJECT["license"]
+
+
+def test_each_supported_python_is_tested():
+    """The workflow runs on each version of Python that pyproject.toml names."""
+    prefix = "Programming Language :: Python :: "
+    workflow = (ROOT / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8")
+    jobs = yaml.safe_load(workflow)["jobs"]
+    named = [line.removeprefix(prefix) for line in PROJECT["classifiers"] if prefix in line]
+    assert jobs["test"]["strategy"]["matrix"]["python"] == named
+    assert jobs["install"]["strategy"]["matrix"]["python"] == named
 
 
 @pytest.mark.slow
