@@ -8,6 +8,7 @@ import pytest
 from support import ROOT
 
 import cxr_labels
+from cxr.inference import input_check
 from cxr.web.page import finding_words, style, texts
 from cxr.web.page.said import said
 from cxr.web.page.text import Text
@@ -118,6 +119,20 @@ def test_values_keep_their_places_in_chinese():
 def test_sentence_that_is_not_known_stays_english():
     """Better English than nothing."""
     assert said("Something new went wrong.") == Text(*["Something new went wrong."] * 2)
+
+
+def test_sides_are_the_same_in_both_languages():
+    """Where Chinese says left or right, so does English: a swapped side misleads."""
+    spoken = [*texts.TEXTS.values(), *map(said, input_check.TURNED.values())]
+    sides = {"左": "left", "右": "right"}
+    sided = [text for text in spoken if re.search("[左右]", text.zh)]
+    assert len(sided) >= 8  # six parts of an image, and a turn to each side
+    assert [t for t in sided if {sides[s] for s in re.findall("[左右]", t.zh)} != named(t.en)] == []
+
+
+def named(english: str) -> set[str]:
+    """The sides that a text names."""
+    return set(re.findall(r"\b(left|right)\b", english))
 
 
 def test_no_word_claims_health():

@@ -1,5 +1,6 @@
 """The public API: what it says of itself, many images in one call, and every failure's sentence."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -116,6 +117,17 @@ def test_too_many_images_are_rejected_with_the_limit(asks, sent):
     """One over the limit is a sentence that names both numbers."""
     stream = called(asks, "predict_many", [sent] * (page.MOST_IMAGES + 1), "nih")
     assert f"These are {page.MOST_IMAGES + 1} images; send at most {page.MOST_IMAGES} at" in stream
+
+
+def test_as_many_images_are_taken_as_the_docs_promise(asks):
+    """The number in docs/api.md is answered in full, each image in its place."""
+    docs = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    promised = int(re.search(r"\| images of one `/predict_many` \| (\d+) \|", docs)[1])
+    path = asks.post("/upload", files={"files": ("bad.png", b"no image")}).json()[0]
+    bad = {"path": path, "meta": {"_type": "gradio.FileData"}}  # rejected at once
+    stream = called(asks, "predict_many", [bad] * promised, "nih")
+    assert stream.startswith("event: complete")
+    assert stream.count("not an image that can be read") == promised
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,108 @@
+"""The table of all findings, and the prevalence that it is stated at."""
+
+from support import IMAGE
+from support.page import OTHER, answer, choose, column, listed, rounded, scores
+
+from cxr.inference import analysis
+from cxr.inference.prevalence import shares_at, thresholds_at
+from cxr.web.page import one_image
+from cxr_labels import DISPLAY, FINDINGS, LABELS, NO_FINDING
+
+MEGABYTE = 10**6
+
+
+# All findings.
+
+
+def test_table_holds_all_in_order(viewer, predictor):
+    """Most likely first: probability, threshold, flag, prevalence and a sentence of each."""
+    found = analysis.analyze(predictor, IMAGE).prediction
+    assert list(listed(viewer)) == [DISPLAY[label] for label in found.ranked()]
+    assert listed(viewer) == rounded(found.probabilities)
+    shares = dict(zip(LABELS, shares_at(predictor.config, "nih"), strict=True))
+    assert column(viewer, 5) == rounded(shares)
+    marks = {DISPLAY[label]: "yes" if label in found.flagged else "no" for label in FINDINGS}
+    assert column(viewer, 4) == {**marks, DISPLAY[NO_FINDING]: "never flagged"}
+    assert "A spot in the lung that is wider than 3 cm." in viewer.locator("#table").inner_text()
+
+
+def test_table_gives_each_threshold_at_the_stated_prevalence(viewer, predictor):
+    """Beside each score stands what flags it, restated as the score is."""
+    wanted = dict(zip(LABELS, thresholds_at(predictor.config, "nih"), strict=True))
+    limits = rounded({label: p for label, p in wanted.items() if label != NO_FINDING})
+    assert column(viewer, 3) == {**limits, DISPLAY[NO_FINDING]: "none"}
+
+
+def test_threshold_filters_the_sorted_list(viewer):
+    """Moving the threshold leaves the findings at or above it, most likely first."""
+    viewer.locator("#threshold input[type=range]").fill("10")
+    kept = [float(score.split()[0]) for score in listed(viewer).values()]
+    assert kept == sorted(kept, reverse=True)
+    assert min(kept) >= 10
+    assert f"{len(kept)} of 15 listed." in viewer.locator("#threshold").inner_text()
+    viewer.locator("#threshold input[type=number]").fill("99.5")
+    assert viewer.get_by_text("No score reaches that.").is_visible()
+    viewer.locator("#threshold input[type=number]").fill("0")
+    assert len(listed(viewer)) == len(LABELS)
+
+
+def test_threshold_holds_for_scores_that_are_stated_anew(page, predictor):
+    """After a change of the prevalence the list is still filtered."""
+    answer(page)
+    page.locator("#threshold input[type=number]").fill("20")
+    page.get_by_label("the model's training images").check()
+    page.locator("#meaning").get_by_text("those that the model was trained on").wait_for()
+    wanted = rounded(scores(predictor, IMAGE, "training"))
+    assert listed(page) == {k: v for k, v in wanted.items() if float(v.split()[0]) >= 20}
+
+
+# The prevalence.
+
+
+def test_prevalence_chosen_on_the_page_restates_the_scores(page, predictor):
+    """The training images' prevalence changes the scores and the sentence on what they mean."""
+    answer(page)
+    label, meaning = page.locator("#label").inner_text(), page.locator("#meaning")
+    assert "in the mix of NIH's 112,120." in meaning.inner_text()
+    assert listed(page) == rounded(scores(predictor, IMAGE, "nih"))
+    choose(page, "Mass")
+    page.get_by_label("the model's training images").check()
+    meaning.get_by_text("in the mix of those that the model was trained on").wait_for()
+    assert page.locator("#label").inner_text() != label
+    assert listed(page) == rounded(scores(predictor, IMAGE, "training"))
+    assert "Heatmap for: Mass." in page.locator("#viewer-caption").inner_text()
+
+
+def test_own_prevalence_and_nonsense(page, predictor):
+    """The reader's own share is stated; nonsense is said in a sentence and moves or locks nothing.
+
+    The next image is answered at the share that was last understood.
+    """
+    answer(page)
+    field = page.locator("#prevalence input[type=text]")
+    field.fill("Effusion=0.3")
+    field.press("Enter")
+    page.locator("#meaning").get_by_text("but with Effusion=0.3").wait_for()
+    assert listed(page) == rounded(scores(predictor, IMAGE, "Effusion=0.3"))
+    field.fill("about half")
+    field.press("Enter")
+    wrong = page.locator("#prevalence-problem")
+    wrong.get_by_text("The prevalence 'about half' is not understood").wait_for()
+    assert field.input_value() == "about half"
+    assert listed(page) == rounded(scores(predictor, IMAGE, "Effusion=0.3"))
+    page.locator("#examples button").nth(1).click()
+    page.locator("#image").get_by_text("chest_drr").wait_for()
+    wrong.wait_for(state="hidden")
+    assert listed(page) == rounded(scores(predictor, OTHER, "Effusion=0.3"))
+    field.fill("effusion=0.4")
+    field.press("Enter")
+    page.locator("#meaning").get_by_text("but with Effusion=0.4").wait_for()
+    assert not wrong.is_visible()
+
+
+def test_image_is_answered_beside_nonsense_for_a_prevalence(predictor):
+    """Whatever a client sends for it, an image is answered: at the default, with the sentence."""
+    show = one_image._shower(predictor)
+    *_, stated, wrong = show(str(IMAGE), "about <b>half", {})
+    assert stated == "nih"
+    assert "&#x27;about &lt;b&gt;half&#x27; is not understood" in wrong
