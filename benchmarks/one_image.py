@@ -11,7 +11,6 @@ from benchmarks import unavoidable
 from benchmarks.folders import images_of
 from benchmarks.metric import Metric, below
 from benchmarks.timing import ratio, ratios, seconds
-from cxr.inference import analysis
 from cxr.inference.predictor import Predictor
 from cxr.model import model_folder
 from cxr_labels import LABELS
@@ -22,7 +21,7 @@ def limit(data: Path, model: Path) -> list[Metric]:
     predictor, images = Predictor(model), images_of(data)
     steps = unavoidable.steps(model, predictor.config.image_size)
     value = ratio(
-        lambda: seconds(lambda image: analysis.analyze(predictor, image), images),
+        lambda: seconds(lambda image: predictor.analyze(image), images),
         lambda: seconds(steps, images),
     )
     what = "one 1024x1024 PNG to probabilities and heatmaps / decode + resize + run"
@@ -92,7 +91,7 @@ def _times_faster(
     steps = unavoidable.steps(model, predictor.config.image_size)
     ours, ceiling = ratios(
         lambda: seconds(peer, images),
-        lambda: seconds(lambda image: analysis.analyze(predictor, image), images),
+        lambda: seconds(lambda image: predictor.analyze(image), images),
         lambda: seconds(lambda image: steps(image.read_bytes()), images),
         rounds=3,
     )

@@ -19,7 +19,7 @@ from benchmarks import apps, unavoidable
 from benchmarks.folders import images_of
 from benchmarks.metric import Metric, below
 from benchmarks.timing import ROUNDS, seconds
-from cxr.inference import analysis, results
+from cxr.inference import results
 from cxr.inference.predictor import Predictor
 
 CLIENTS = 16
@@ -33,7 +33,7 @@ def request(data: Path, model: Path) -> list[Metric]:
         connection = connected(address)
 
         def own(image: bytes) -> None:
-            results.of_analysis(predictor, "image.png", analysis.analyze(predictor, image))
+            results.of_prediction(predictor, "image.png", predictor.analyze(image))
 
         def sent(image: bytes) -> None:
             analyze(connection, image)

@@ -132,10 +132,10 @@ def endpoints() -> str:
 
 def answer() -> str:
     """The JSON object for an example image; what machines compute differently is rounded away."""
-    from cxr.inference import analysis
+    from cxr.inference import results
     from cxr.inference.predictor import Predictor
 
-    found = analysis.answer_file(Predictor(STARTER), IMAGE, IMAGE.name)
+    found = results.of_file(Predictor(STARTER), IMAGE, IMAGE.name)
     found["probabilities"] = {name: round(p, 2) for name, p in found["probabilities"].items()}
     lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in found.items()]
     return "\n".join(["```json", "{", ",\n".join(lines), "}", "```"])

@@ -17,7 +17,6 @@ sys.path.insert(0, str(ROOT))
 
 import cxr_labels  # noqa: E402
 from cxr import atomic  # noqa: E402
-from cxr.inference import analysis  # noqa: E402
 from cxr.inference.overlay import preview  # noqa: E402
 from cxr.inference.predictor import Predictor  # noqa: E402
 from cxr.model import resolve  # noqa: E402
@@ -32,10 +31,10 @@ _DARK, _LIGHT = (17, 24, 39), (243, 244, 246)
 
 def draw() -> Image.Image:
     """The image and the image with its heatmap, side by side, on a dark ground."""
-    found = analysis.analyze(Predictor(resolve.find(None)), IMAGE)
-    label = max(cxr_labels.FINDINGS, key=lambda finding: found.prediction.probabilities[finding])
-    plain = Image.fromarray(preview(found.image.pixels)).convert("RGB")
-    marked = Image.fromarray(found.overlay_of(label))
+    found = Predictor(resolve.find(None)).analyze(IMAGE)
+    label = max(cxr_labels.FINDINGS, key=lambda finding: found.probabilities[finding])
+    plain = Image.fromarray(preview(found.image.grey)).convert("RGB")
+    marked = found.overlay(label)
     picture = Image.new("RGB", SIZE, _DARK)
     width = round(_HEIGHT * plain.width / plain.height)
     left = (SIZE[0] - 2 * width) // 3

@@ -1,90 +1,28 @@
-"""A model folder, loaded and checked, that makes predictions. Runs on ONNX Runtime alone."""
+"""A model folder, loaded and checked, that makes predictions. It needs no torch."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from cxr import imaging, machine
 from cxr.deadline import within
-from cxr.imaging import GreyImage
-from cxr.inference.boxes import Box, find_boxes
+from cxr.imaging import GreyImage, ImageError
 from cxr.inference.input_check import InputCheck, Verdict
-from cxr.inference.prevalence import DEFAULT, TRAINING, Prevalence, probabilities_at, thresholds_at
+from cxr.inference.prediction import Prediction
+from cxr.inference.prevalence import DEFAULT, Prevalence
 from cxr.inference.sessions import Network, Outputs
 from cxr.model import model_folder
 from cxr.model.config import Config
 from cxr.model.errors import ModelFolderError
 from cxr.model.resolve import Model
-from cxr_labels import LABELS, NO_FINDING
+
+Source = str | Path | bytes | BinaryIO
 
 _PATIENCE = 60.0  # seconds to open a network and to run it once; a hostile file may never end
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The model's output for one image, stated at a prevalence.
-
-    Attributes:
-        config: The config of the model.
-        logits: float32 [15], as the network gives them.
-        heatmaps: float32 [15, h, w], one per label.
-        verdict: The result of the input check.
-        prevalence: The prevalence that probabilities and thresholds are stated at. It never
-            changes what is flagged.
-    """
-
-    config: Config
-    logits: np.ndarray
-    heatmaps: np.ndarray
-    verdict: Verdict
-    prevalence: Prevalence = DEFAULT
-
-    def at(self, prevalence: Prevalence) -> "Prediction":
-        """The same prediction, stated at another prevalence; the network does not run again."""
-        return replace(self, prevalence=prevalence)
-
-    @cached_property
-    def probabilities(self) -> dict[str, float]:
-        """{label: probability} in the order of LABELS."""
-        found = probabilities_at(self.config, self.logits, self.prevalence)
-        return dict(zip(LABELS, map(float, found), strict=True))
-
-    @cached_property
-    def thresholds(self) -> dict[str, float]:
-        """{label: threshold}, without the labels that are never flagged."""
-        stated = zip(LABELS, map(float, thresholds_at(self.config, self.prevalence)), strict=True)
-        return {label: limit for label, limit in stated if label in _flaggable(self.config)}
-
-    @cached_property
-    def flagged(self) -> tuple[str, ...]:
-        """Findings that reach their threshold, in the order of LABELS.
-
-        Compared at the training prevalence, where thresholds are stored, so that the same findings
-        are flagged at every prevalence.
-        """
-        found = probabilities_at(self.config, self.logits, TRAINING)
-        limits = self.config.thresholds
-        return tuple(
-            label
-            for label, p in zip(LABELS, found, strict=True)
-            if label in _flaggable(self.config) and p >= limits[label]
-        )
-
-    def ranked(self) -> dict[str, float]:
-        """All labels with their probabilities, most likely first."""
-        return dict(sorted(self.probabilities.items(), key=lambda item: -item[1]))
-
-    def heatmap_of(self, label: str) -> np.ndarray:
-        """The heatmap of a label, float32 [h, w]."""
-        return self.heatmaps[LABELS.index(label)]
-
-    def boxes_of(self, label: str) -> list[Box]:
-        """The boxes of a label, in fractions of the image's sides."""
-        return find_boxes(self.heatmap_of(label), self.config.box_rule, label)
 
 
 class Predictor:
@@ -123,18 +61,41 @@ class Predictor:
                 self.folder, self.config.input_check, self._network.embedding_size
             )
 
+    def analyze(self, source: Source, prevalence: Prevalence = DEFAULT) -> Prediction:
+        """Reads an image and predicts.
+
+        Args:
+            source: A path, the content of a file, or an open binary file.
+            prevalence: The prevalence to state the prediction at.
+
+        Raises:
+            ImageError: The image cannot be read, or the input check rejects it
+                ("not_a_chest_xray").
+        """
+        with self.slot():
+            (prediction,) = self.predict([imaging.read_image(source)], prevalence)
+        if prediction.verdict.rejected:
+            raise ImageError("not_a_chest_xray", prediction.verdict.rejected)
+        return prediction
+
     def predict(
         self, images: Sequence[GreyImage], prevalence: Prevalence = DEFAULT
     ) -> list[Prediction]:
-        """Predicts for images as read, in one batch, at the stated prevalence."""
+        """Predicts for images as read, in one batch; those that the input check rejects included.
+
+        Args:
+            images: At least one.
+            prevalence: The prevalence to state the predictions at.
+        """
+        images = [replace(image, grey=imaging.eight_bits(image)) for image in images]
         size = self.config.image_size
         pixels = np.stack([imaging.resize(image, size) for image in images])[:, None]
         outputs = self.run(pixels)
         verdicts = self.check(pixels, outputs)
         return [
-            Prediction(self.config, logits, heatmaps, verdict, prevalence)
-            for logits, heatmaps, verdict in zip(
-                outputs.logits, outputs.heatmaps, verdicts, strict=True
+            Prediction(image, self.config, logits, heatmaps, verdict, prevalence)
+            for image, logits, heatmaps, verdict in zip(
+                images, outputs.logits, outputs.heatmaps, verdicts, strict=True
             )
         ]
 
@@ -157,8 +118,3 @@ class Predictor:
         This bounds memory, and tells the network whether other images are in work.
         """
         return self._network.slot()
-
-
-def _flaggable(config: Config) -> set[str]:
-    """The labels with a threshold; "No Finding" is never flagged."""
-    return set(config.thresholds) - {NO_FINDING}

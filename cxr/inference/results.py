@@ -12,9 +12,9 @@ from typing import Any
 import cxr.inference.prevalence
 import cxr_labels
 from cxr.imaging import ImageError
-from cxr.inference.analysis import Analysis, analyze
 from cxr.inference.boxes import in_pixels
 from cxr.inference.many import map_in_order
+from cxr.inference.prediction import Prediction
 from cxr.inference.predictor import Predictor
 from cxr.inference.prevalence import DEFAULT, Prevalence
 from cxr.model.model_folder import NOT_FOR_CLINICAL_USE
@@ -29,9 +29,9 @@ _SOURCE = ("file", "model", "revision", "prevalence", "operating_point")
 CSV_COLUMNS = (*_SOURCE, *cxr_labels.LABELS, "flagged", "warnings", "rejected", "disclaimer")
 
 
-def of_analysis(predictor: Predictor, file: str, analysis: Analysis) -> Result:
-    """The JSON object for an image that was analyzed. file: what the result calls the image."""
-    prediction, (height, width) = analysis.prediction, analysis.image.grey.shape
+def of_prediction(predictor: Predictor, file: str, prediction: Prediction) -> Result:
+    """The JSON object for a prediction. file: what the result calls the image."""
+    height, width = prediction.image.grey.shape
     return _result(
         predictor,
         file,
@@ -39,19 +39,18 @@ def of_analysis(predictor: Predictor, file: str, analysis: Analysis) -> Result:
         probabilities={label: round(p, 6) for label, p in prediction.probabilities.items()},
         flagged=list(prediction.flagged),
         boxes={
-            label: in_pixels(analysis.boxes_of(label), width, height)
-            for label in prediction.flagged
+            label: in_pixels(prediction.boxes(label), width, height) for label in prediction.flagged
         },
-        warnings=list(analysis.warnings),
+        warnings=list(prediction.warnings),
     )
 
 
 def of_file(
     predictor: Predictor, path: str | Path, file: str, prevalence: Prevalence = DEFAULT
 ) -> Result:
-    """The JSON object for an image file, analyzed or rejected."""
+    """The JSON object for an image file, whether it is accepted or rejected."""
     try:
-        return of_analysis(predictor, file, analyze(predictor, path, prevalence))
+        return of_prediction(predictor, file, predictor.analyze(path, prevalence))
     except ImageError as error:
         return _result(predictor, file, prevalence, rejected=str(error))
 

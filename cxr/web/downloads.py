@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PureWindowsPath
 
-from PIL import Image
-
 from cxr import imaging
 from cxr.inference import results
-from cxr.inference.analysis import Analysis
+from cxr.inference.prediction import Prediction
 from cxr.inference.predictor import Predictor
 from cxr.web import report
 
@@ -27,29 +25,29 @@ class Download:
     content: bytes
 
 
-def as_json(predictor: Predictor, file: str, analyzed: Analysis) -> Download:
+def as_json(predictor: Predictor, file: str, prediction: Prediction) -> Download:
     """The object that `/analyze` gives. file: the image's name."""
-    found = results.of_analysis(predictor, file, analyzed)
+    found = results.of_prediction(predictor, file, prediction)
     return Download(f"{_stem(file)}.json", "application/json", f"{json.dumps(found)}\n".encode())
 
 
-def as_csv(predictor: Predictor, file: str, analyzed: Analysis) -> Download:
+def as_csv(predictor: Predictor, file: str, prediction: Prediction) -> Download:
     """The table that `predict --csv` writes. file: the image's name."""
-    found = results.of_analysis(predictor, file, analyzed)
+    found = results.of_prediction(predictor, file, prediction)
     text = results.csv_text([results.CSV_COLUMNS, results.csv_row(found)])
     return Download(f"{_stem(file)}.csv", "text/csv", text.encode())
 
 
-def as_overlay(file: str, analyzed: Analysis, finding: str) -> Download:
+def as_overlay(file: str, prediction: Prediction, finding: str) -> Download:
     """The image that `/explain` gives, as PNG. file: the image's name."""
     png = io.BytesIO()
-    Image.fromarray(analyzed.overlay_of(finding)).save(png, "PNG")
+    prediction.overlay(finding).save(png, "PNG")
     return Download(f"{_stem(file)}-{_plain(finding)}.png", "image/png", png.getvalue())
 
 
-def as_report(predictor: Predictor, file: str, analyzed: Analysis, language: str) -> Download:
+def as_report(predictor: Predictor, file: str, prediction: Prediction, language: str) -> Download:
     """The report, as HTML. file: the image's name. language: "en" or "zh-CN"."""
-    page = report.render(analyzed, predictor, file, language, datetime.now(UTC))
+    page = report.render(prediction, predictor, file, language, datetime.now(UTC))
     return Download(f"{_stem(file)}-report.html", "text/html", page.encode())
 
 

@@ -1,6 +1,6 @@
 """The public API of the page, whose names and shapes other people's scripts rely on.
 
-`/predict` (image -> label with all confidences), `/analyze` (image -> the JSON object of `analysis`),
+`/predict` (image -> label with all confidences), `/analyze` (image -> the JSON object of `results`),
 `/predict_many` (images -> a list of those objects) and `/explain` (image, finding -> image).
 docs/api.md tells how they are called. Gradio shows the docstrings of the four functions, and the
 labels of their components, to everybody who asks what the page offers.
@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from PIL import Image
 
 import cxr.inference.prevalence
 import cxr_labels
 from cxr import imaging
-from cxr.inference import analysis, results
-from cxr.inference.analysis import Analysis
+from cxr.inference import results
+from cxr.inference.prediction import Prediction
 from cxr.inference.predictor import Predictor
 from cxr.inference.prevalence import DEFAULT, Prevalence
 from cxr.web import temporary
@@ -50,7 +49,7 @@ def add(predictor: Predictor) -> None:
 
         prevalence: "nih", "training", or shares laid over NIH's, such as "Effusion=0.3"
         """
-        return _analyze(predictor, image, _parse(prevalence)).prediction.ranked()
+        return _analyze(predictor, image, _parse(prevalence)).ranked()
 
     def analyze(image: str | None, prevalence: str = DEFAULT) -> dict[str, Any]:
         """Probabilities, flagged findings and their boxes, warnings; or the reason of a rejection.
@@ -88,8 +87,7 @@ def add(predictor: Predictor) -> None:
                 f"There is no such finding; name one of {', '.join(cxr_labels.LABELS)}.",
                 print_exception=False,
             )
-        overlay = _analyze(predictor, image).overlay_of(finding)
-        return temporary.save(Image.fromarray(overlay))
+        return temporary.save(_analyze(predictor, image).overlay(finding))
 
     trigger.click(predict, [image_in, prevalence_in], label, api_name="predict", **AT_ONCE)
     trigger.click(analyze, [image_in, prevalence_in], found, api_name="analyze", **AT_ONCE)
@@ -127,11 +125,13 @@ def _parse(stated: str | None) -> Prevalence:
         raise gr.Error(str(error), print_exception=False) from error
 
 
-def _analyze(predictor: Predictor, path: str | None, prevalence: Prevalence = DEFAULT) -> Analysis:
-    """Analysis of an image; what is wrong with it reaches the caller as one sentence."""
+def _analyze(
+    predictor: Predictor, path: str | None, prevalence: Prevalence = DEFAULT
+) -> Prediction:
+    """Prediction for an image; what is wrong with it reaches the caller as one sentence."""
     if path is None:
         raise gr.Error(_NO_IMAGE, print_exception=False)
     try:
-        return analysis.analyze(predictor, path, prevalence)
+        return predictor.analyze(path, prevalence)
     except imaging.ImageError as error:
         raise gr.Error(str(error), print_exception=False) from error

@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from pathlib import PureWindowsPath
 from typing import Any
 
+import numpy as np
+
 import cxr.inference.prevalence
 from cxr import html_page
-from cxr.inference.analysis import Analysis
 from cxr.inference.overlay import LONG_SIDE, preview
+from cxr.inference.prediction import Prediction
 from cxr.inference.predictor import Predictor
 from cxr.inference.prevalence import NIH, TRAINING, Prevalence, shares_at
 from cxr.inference.results import DISCLAIMER
@@ -29,7 +31,7 @@ _DASH = "–"
 
 
 def render(
-    analyzed: Analysis, predictor: Predictor, file: str, language: str, made: datetime
+    prediction: Prediction, predictor: Predictor, file: str, language: str, made: datetime
 ) -> str:
     """The report as HTML.
 
@@ -38,7 +40,7 @@ def render(
     """
     words = _Words(language)
     record = box_record.read(predictor.folder)
-    height, width = analyzed.image.grey.shape
+    height, width = prediction.image.grey.shape
     return html_page.fill(
         __package__,
         "report.html.jinja",
@@ -49,12 +51,12 @@ def render(
         file=PureWindowsPath(file).name,
         made=f"{made.astimezone(UTC):%Y-%m-%d %H:%M}",
         image_size=words.of("image_size", width=str(width), height=str(height)),
-        image=_picture(preview(analyzed.image.grey)),
-        rows=_rows(analyzed, predictor, words),
-        warnings=[words.said(warning) for warning in analyzed.warnings],
-        meaning=words.of("meaning", mix=_mix(analyzed.prediction.prevalence)),
-        heatmap=[_heatmap(analyzed, label, record, words) for label in shown(analyzed)],
-        highest=not analyzed.prediction.flagged,
+        image=_picture(preview(prediction.image.grey)),
+        rows=_rows(prediction, predictor, words),
+        warnings=[words.said(warning) for warning in prediction.warnings],
+        meaning=words.of("meaning", mix=_mix(prediction.prevalence)),
+        heatmap=[_heatmap(prediction, label, record, words) for label in shown(prediction)],
+        highest=not prediction.flagged,
         measured_on=words.of("measured_on", boxes=str(record.over_all.boxes)) if record else "",
         measured=_measured(record, words) if record else [],
         model=_model(predictor, words),
@@ -62,10 +64,10 @@ def render(
     )
 
 
-def shown(analyzed: Analysis) -> list[str]:
+def shown(prediction: Prediction) -> list[str]:
     """The labels whose heatmap the report shows: the flagged ones, or else the likeliest."""
-    ranked = [label for label in analyzed.prediction.ranked() if label != NO_FINDING]
-    return [label for label in ranked if label in analyzed.prediction.flagged] or ranked[:1]
+    ranked = [label for label in prediction.ranked() if label != NO_FINDING]
+    return [label for label in ranked if label in prediction.flagged] or ranked[:1]
 
 
 class _Words:
@@ -93,46 +95,45 @@ class _Words:
         return value + self.of("interval", low=low, high=high)
 
 
-def _rows(analyzed: Analysis, predictor: Predictor, words: _Words) -> list[dict[str, Any]]:
-    prediction = analyzed.prediction
+def _rows(prediction: Prediction, predictor: Predictor, words: _Words) -> list[dict[str, Any]]:
     shares = dict(zip(LABELS, shares_at(predictor.config, prediction.prevalence), strict=True))
     return [
         {
             "name": finding(label).in_language(words.language),
             "sentence": sentence(label).in_language(words.language),
             "score": _percent(p),
-            "threshold": _threshold(analyzed, label, words),
+            "threshold": _threshold(prediction, label, words),
             "reached": label in prediction.flagged,
-            "mark": words.of(_mark(analyzed, label)),
+            "mark": words.of(_mark(prediction, label)),
             "prevalence": _percent(shares[label]),
         }
         for label, p in prediction.ranked().items()
     ]
 
 
-def _mark(analyzed: Analysis, label: str) -> str:
-    if label not in analyzed.prediction.thresholds:
+def _mark(prediction: Prediction, label: str) -> str:
+    if label not in prediction.thresholds:
         return "never"
-    return "yes" if label in analyzed.prediction.flagged else "no"
+    return "yes" if label in prediction.flagged else "no"
 
 
-def _threshold(analyzed: Analysis, label: str, words: _Words) -> str:
-    limit = analyzed.prediction.thresholds.get(label)
+def _threshold(prediction: Prediction, label: str, words: _Words) -> str:
+    limit = prediction.thresholds.get(label)
     return words.of("none") if limit is None else _percent(limit)
 
 
 def _heatmap(
-    analyzed: Analysis, label: str, record: BoxRecord | None, words: _Words
+    prediction: Prediction, label: str, record: BoxRecord | None, words: _Words
 ) -> dict[str, str]:
     name = finding(label).in_language(words.language)
     return {
         "name": name,
         "alt": words.of("heatmap_alt", finding=name),
-        "picture": _picture(analyzed.overlay_of(label)),
+        "picture": _picture(np.asarray(prediction.overlay(label))),
         "score": words.of(
             "reached_one",
-            score=_percent(analyzed.prediction.probabilities[label]),
-            threshold=_threshold(analyzed, label, words),
+            score=_percent(prediction.probabilities[label]),
+            threshold=_threshold(prediction, label, words),
         ),
         "right": _right(label, record, words),
     }

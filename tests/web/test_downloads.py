@@ -17,8 +17,7 @@ from support import IMAGE, ROOT, STARTER
 from support.browser import chromium
 from support.served import app
 
-from cxr.inference import analysis
-from cxr.inference.analysis import Analysis
+from cxr.inference.prediction import Prediction
 from cxr.inference.predictor import Predictor
 from cxr.web import downloads, interface
 
@@ -37,8 +36,8 @@ def predictor() -> Predictor:
 
 
 @pytest.fixture(scope="module")
-def analyzed(predictor) -> Analysis:
-    return analysis.analyze(predictor, IMAGE)
+def analyzed(predictor) -> Prediction:
+    return predictor.analyze(IMAGE)
 
 
 @pytest.fixture(scope="module")

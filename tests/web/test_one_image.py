@@ -10,7 +10,6 @@ from support import IMAGE, dicom_files
 from support.page import OTHER, Opened, answer, listed, pixels, rounded, scores
 
 from cxr import imaging
-from cxr.inference import analysis
 from cxr.inference.overlay import preview
 from cxr.web.page import intake
 from cxr_labels import DISPLAY, LABELS
@@ -197,7 +196,7 @@ def test_page_says_that_it_works(page):
 
 def test_most_likely_stand_first_with_their_thresholds(viewer, predictor):
     """The five most likely as bars, those that reach their threshold marked in words."""
-    found = analysis.analyze(predictor, IMAGE).prediction
+    found = predictor.analyze(IMAGE)
     bars = viewer.locator("#label .bar")
     wanted = list(found.ranked().items())[:5]
     for number, (label, p) in enumerate(wanted):

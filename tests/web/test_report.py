@@ -14,10 +14,10 @@ from support.browser import chromium
 from support.html import HOSTILE, Parsed
 
 import cxr.inference.prevalence
-from cxr.inference import analysis
-from cxr.inference.analysis import DISCLAIMER, Analysis
+from cxr.inference.prediction import Prediction
 from cxr.inference.predictor import Predictor
 from cxr.inference.prevalence import shares_at
+from cxr.inference.results import DISCLAIMER
 from cxr.model.resolve import Model
 from cxr.web import report, space
 from cxr.web.page.finding_words import finding
@@ -35,8 +35,8 @@ def predictor() -> Predictor:
 
 
 @pytest.fixture(scope="module")
-def analyzed(predictor) -> Analysis:
-    return analysis.analyze(predictor, IMAGE)
+def analyzed(predictor) -> Prediction:
+    return predictor.analyze(IMAGE)
 
 
 @pytest.fixture(scope="module")
@@ -133,9 +133,9 @@ def test_only_the_files_own_name_is_told(analyzed, predictor, file):
 def test_numbers_are_those_of_the_answer(predictor, language, stated):
     """Each row of the table: score, threshold, mark and prevalence, most likely first."""
     prevalence = cxr.inference.prevalence.parse(stated)
-    answered = analysis.analyze(predictor, IMAGE, prevalence)
+    answered = predictor.analyze(IMAGE, prevalence)
     html = report.render(answered, predictor, IMAGE.name, language, MADE)
-    prediction = answered.prediction
+    prediction = answered
     shares = dict(zip(LABELS, shares_at(predictor.config, prevalence), strict=True))
     words = {"en": ("yes", "no", "never flagged", "none"), "zh-CN": ("是", "否", "不作标记", "无")}
     yes, no, never, none = words[language]
@@ -158,7 +158,7 @@ def test_numbers_are_those_of_the_answer(predictor, language, stated):
 def test_each_flagged_finding_is_shown_where_it_lies(reports, analyzed):
     """An image each, most likely first, that is the overlay but for what JPEG loses."""
     parsed = Parsed(reports["en"])
-    ranked = [name for name in analyzed.prediction.ranked() if name in analyzed.prediction.flagged]
+    ranked = [name for name in analyzed.ranked() if name in analyzed.flagged]
     images = parsed.all("img")
     assert len(images) == 1 + len(ranked)
     assert len(ranked) > 1
@@ -166,15 +166,15 @@ def test_each_flagged_finding_is_shown_where_it_lies(reports, analyzed):
         assert finding(label).en in str(image["alt"])
         content = base64.b64decode(str(image["src"]).split(",")[1])
         picture = np.asarray(Image.open(io.BytesIO(content)), float)
-        assert np.abs(picture - analyzed.overlay_of(label)).mean() < 4
+        assert np.abs(picture - analyzed.overlay(label)).mean() < 4
 
 
 def test_where_nothing_is_flagged_the_likeliest_is_shown_and_said_to_be(predictor):
     """One image, the sentence, and no word that all is well."""
-    answered = analysis.analyze(predictor, CALM)
-    assert answered.prediction.flagged == ()
+    answered = predictor.analyze(CALM)
+    assert answered.flagged == ()
     parsed = Parsed(report.render(answered, predictor, CALM.name, "en", MADE))
-    highest = max(LABELS[:-1], key=lambda label: answered.prediction.probabilities[label])
+    highest = max(LABELS[:-1], key=lambda label: answered.probabilities[label])
     assert len(parsed.all("img")) == 2
     assert finding(highest).en in str(parsed.all("img")[1]["alt"])
     assert "No finding reached its threshold. This does not rule out disease." in parsed.text
@@ -252,7 +252,7 @@ def test_warnings_are_said_in_the_language(predictor, tmp_path):
     Image.open(IMAGE).convert("RGBA").save(tmp_path / "rgba.png")
     grey = np.asarray(Image.open(IMAGE).convert("L"))
     Image.fromarray(grey.astype(np.uint16) * 16).save(tmp_path / "deep.png")
-    answered = analysis.analyze(predictor, tmp_path / "deep.png")
+    answered = predictor.analyze(tmp_path / "deep.png")
     assert answered.warnings
     for language in LANGUAGES:
         html = report.render(answered, predictor, "deep.png", language, MADE)

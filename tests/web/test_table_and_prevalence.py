@@ -3,7 +3,6 @@
 from support import IMAGE
 from support.page import OTHER, answer, choose, column, listed, rounded, scores
 
-from cxr.inference import analysis
 from cxr.inference.prevalence import shares_at, thresholds_at
 from cxr.web.page import one_image
 from cxr_labels import DISPLAY, FINDINGS, LABELS, NO_FINDING
@@ -16,7 +15,7 @@ MEGABYTE = 10**6
 
 def test_table_holds_all_in_order(viewer, predictor):
     """Most likely first: probability, threshold, flag, prevalence and a sentence of each."""
-    found = analysis.analyze(predictor, IMAGE).prediction
+    found = predictor.analyze(IMAGE)
     assert list(listed(viewer)) == [DISPLAY[label] for label in found.ranked()]
     assert listed(viewer) == rounded(found.probabilities)
     shares = dict(zip(LABELS, shares_at(predictor.config, "nih"), strict=True))

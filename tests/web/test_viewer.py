@@ -6,7 +6,6 @@ from PIL import Image
 from support import IMAGE, STARTER
 from support.page import choose, pixels, scale
 
-from cxr.inference import analysis
 from cxr.inference.overlay import eight_bit_heatmap
 from cxr.model import box_record
 from cxr_labels import DISPLAY, FINDINGS
@@ -23,7 +22,7 @@ def test_heatmap_is_drawn_when_it_is_asked_for(viewer, predictor):
     assert viewer.locator("svg rect").count() == 0
     choose(viewer, "Mass")
     drawn = pixels(viewer, "heatmap") / (255 * 0.55)
-    heatmap = analysis.analyze(predictor, IMAGE).prediction.heatmap_of("Mass")
+    heatmap = predictor.analyze(IMAGE).heatmap("Mass")
     height, width = drawn.shape
     small = Image.fromarray(eight_bit_heatmap(heatmap) / np.float32(255))
     wanted = np.asarray(small.resize((width, height), Image.Resampling.BICUBIC)).clip(0, 1)
@@ -67,11 +66,11 @@ def test_bar_chooses_its_finding(viewer):
 def test_box_is_that_of_the_answer_and_can_be_left_out(viewer, predictor):
     """The box lies where /analyze says, and goes with its tick."""
     choose(viewer, "Mass")
-    found = analysis.analyze(predictor, IMAGE)
+    found = predictor.analyze(IMAGE)
     sides = [
         float(viewer.locator("rect.over").get_attribute(a)) for a in ["x", "y", "width", "height"]
     ]
-    assert sides == pytest.approx(found.boxes_of("Mass")[0])
+    assert sides == pytest.approx(found.boxes("Mass")[0])
     viewer.get_by_label("Draw the box").uncheck()
     viewer.wait_for_function("!document.querySelector('.stage rect')")
     assert pixels(viewer, "heatmap").max() > 0
@@ -180,7 +179,7 @@ def test_picture_is_told_in_words(viewer, predictor):
     choose(viewer, "Mass")
     image = viewer.get_by_role("img", name="Heatmap for: Mass. It peaks in the left middle")
     assert image.count() == 1
-    x, y, w, h = analysis.analyze(predictor, IMAGE).boxes_of("Mass")[0]
+    x, y, w, h = predictor.analyze(IMAGE).boxes("Mass")[0]
     assert x + w / 2 < 1 / 3
     assert 1 / 3 < y + h / 2 < 2 / 3
 

@@ -12,8 +12,7 @@ import gradio as gr
 
 import cxr.inference.prevalence
 from cxr import imaging
-from cxr.inference import analysis
-from cxr.inference.analysis import Analysis
+from cxr.inference.prediction import Prediction
 from cxr.inference.predictor import Predictor
 from cxr.inference.prevalence import DEFAULT
 from cxr.web import downloads, report
@@ -76,27 +75,27 @@ def _maker(predictor: Predictor, form: str) -> Callable:
             raise gr.Error("Choose an image first.", print_exception=False)
         try:
             prevalence = cxr.inference.prevalence.parse(stated or DEFAULT)
-            analyzed = analysis.analyze(predictor, path, prevalence)
+            prediction = predictor.analyze(path, prevalence)
         except (cxr.inference.prevalence.PrevalenceError, imaging.ImageError) as error:
             raise gr.Error(str(error), print_exception=False) from error
-        return _packed(_make(predictor, form, Path(path).name, analyzed, finding, language))
+        return _packed(_make(predictor, form, Path(path).name, prediction, finding, language))
 
     return make
 
 
 def _make(
-    predictor: Predictor, form: str, name: str, analyzed: Analysis, finding: str, language: str
+    predictor: Predictor, form: str, name: str, prediction: Prediction, finding: str, language: str
 ) -> Download:
     match form:
         case "report":
-            return downloads.as_report(predictor, name, analyzed, language)
+            return downloads.as_report(predictor, name, prediction, language)
         case "csv":
-            return downloads.as_csv(predictor, name, analyzed)
+            return downloads.as_csv(predictor, name, prediction)
         case "json":
-            return downloads.as_json(predictor, name, analyzed)
+            return downloads.as_json(predictor, name, prediction)
     # Where the image is shown alone, the likeliest finding.
-    chosen = finding if finding in FINDINGS else report.shown(analyzed)[0]
-    return downloads.as_overlay(name, analyzed, chosen)
+    chosen = finding if finding in FINDINGS else report.shown(prediction)[0]
+    return downloads.as_overlay(name, prediction, chosen)
 
 
 def _packed(file: Download) -> dict[str, str]:

@@ -6,8 +6,7 @@ import gradio as gr
 
 import cxr.inference.prevalence
 from cxr import imaging
-from cxr.inference import analysis
-from cxr.inference.analysis import Analysis
+from cxr.inference.prediction import Prediction
 from cxr.inference.predictor import Predictor
 from cxr.inference.prevalence import DEFAULT, Prevalence, shares_at
 from cxr.model import box_record
@@ -85,17 +84,17 @@ def _shower(predictor: Predictor) -> Callable:
             return _nothing()
         prevalence, wrong = understand(stated, DEFAULT)
         try:
-            analyzed = analysis.analyze(predictor, path, prevalence)
+            prediction = predictor.analyze(path, prevalence)
         except imaging.ImageError as error:
             kind = "no_scores" if error.code == "not_a_chest_xray" else "unreadable"
             return _nothing(notice.rejection(kind, str(error)))
         return (
-            notice.warnings(analyzed.warnings),
+            notice.warnings(prediction.warnings),
             gr.update(visible=False),
             gr.update(visible=True),
-            viewer.value(analyzed),
+            viewer.value(prediction),
             "",
-            *_scores(predictor, analyzed, prevalence, wrong),
+            *_scores(predictor, prediction, prevalence, wrong),
         )
 
     return show
@@ -114,21 +113,21 @@ def _restater(predictor: Predictor) -> Callable:
         prevalence, wrong = understand(str(event.stated), now)
         if wrong:
             return *[gr.skip()] * 4, _wrong(wrong)
-        analyzed = analysis.analyze(predictor, path, prevalence)
+        prediction = predictor.analyze(path, prevalence)
         # Gradio does not cancel what it has only just sent: this image may be gone meanwhile.
         if newest.get("image") != path:
             return [gr.skip()] * 5
-        return _scores(predictor, analyzed, prevalence, wrong)
+        return _scores(predictor, prediction, prevalence, wrong)
 
     return restate
 
 
-def _scores(predictor: Predictor, analyzed: Analysis, prevalence: Prevalence, wrong: str):
+def _scores(predictor: Predictor, prediction: Prediction, prevalence: Prevalence, wrong: str):
     """Updates of all that depends on the prevalence; wrong: what was not understood of it."""
     shares = dict(zip(LABELS, map(float, shares_at(predictor.config, prevalence)), strict=True))
     return (
-        findings_list.top(analyzed.prediction),
-        findings_list.rows(analyzed.prediction, shares),
+        findings_list.top(prediction),
+        findings_list.rows(prediction, shares),
         prevalence_choice.meaning(prevalence),
         cxr.inference.prevalence.name(prevalence),
         _wrong(wrong),

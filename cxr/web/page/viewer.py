@@ -12,8 +12,8 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from cxr.inference.analysis import Analysis
 from cxr.inference.overlay import eight_bit_heatmap, preview
+from cxr.inference.prediction import Prediction
 from cxr.model.box_record import BoxRecord, Hits, Share
 from cxr.web.page import files, texts
 from cxr.web.page.texts import Text, words
@@ -65,25 +65,25 @@ def chooser(record: BoxRecord | None) -> gr.HTML:
     )
 
 
-def value(analyzed: Analysis) -> dict[str, Any]:
+def value(prediction: Prediction) -> dict[str, Any]:
     """What the browser needs to draw.
 
     image: a PNG as a data address, at most 1024 px. findings: {label: {map: base64 of uint8
     [rows, columns], boxes: shares of the image's sides, caption: HTML}}.
     """
-    rows, columns = analyzed.prediction.heatmaps.shape[1:]
+    rows, columns = prediction.heatmaps.shape[1:]
     return {
-        "image": _address(preview(analyzed.image.grey)),
+        "image": _address(preview(prediction.image.grey)),
         "rows": rows,
         "columns": columns,
         "plain": words("plain_image"),
-        "findings": {label: _shown(analyzed, label) for label in FINDINGS},
+        "findings": {label: _shown(prediction, label) for label in FINDINGS},
     }
 
 
-def _shown(analyzed: Analysis, label: str) -> dict[str, Any]:
-    heatmap = analyzed.prediction.heatmap_of(label)
-    boxes = analyzed.boxes_of(label)
+def _shown(prediction: Prediction, label: str) -> dict[str, Any]:
+    heatmap = prediction.heatmap(label)
+    boxes = prediction.boxes(label)
     return {
         "map": base64.b64encode(eight_bit_heatmap(heatmap).tobytes()).decode(),
         "boxes": boxes,
