@@ -1,7 +1,7 @@
 """Image files -> grey pixels: the names that other packages use."""
 
 from cxr.imaging.errors import MAX_PIXELS, MIN_SIDE, ImageError
-from cxr.imaging.reader import FORMATS, SUFFIXES, read_image
+from cxr.imaging.reader import FORMATS, SUFFIXES, Source, read_image
 from cxr.imaging.resize import eight_bits, resize
 from cxr.imaging.types import GreyImage
 
@@ -12,6 +12,7 @@ __all__ = [
     "SUFFIXES",
     "GreyImage",
     "ImageError",
+    "Source",
     "eight_bits",
     "read_image",
     "resize",

@@ -38,17 +38,23 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", dicom.SUF
 # How files of these formats begin; WebP and BMP are in `_begins_as_image`.
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
+_ORIENTATION = 0x0112  # an EXIF tag
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # a TIFF tag and one of its values
 
 # Pillow warns of large sizes, which `check_size` judges, and of damage, which becomes an error.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-def read_image(source: str | Path | bytes | BinaryIO) -> GreyImage:
+Source = str | Path | bytes | BinaryIO | Image.Image | np.ndarray
+
+
+def read_image(source: Source) -> GreyImage:
     """Reads one image: PNG, JPEG, TIFF, WebP, BMP or DICOM.
 
     Args:
-        source: A path, the bytes of a file, or an open binary file.
+        source: A path, the bytes of a file, or an open binary file; or an image that is decoded
+            already: a Pillow image, or an array of uint8 ([height, width] or [height, width, 3]) or
+            uint16 ([height, width]), 0 black.
 
     Returns:
         The image with its EXIF orientation applied, and warnings about what is odd.
@@ -56,6 +62,10 @@ def read_image(source: str | Path | bytes | BinaryIO) -> GreyImage:
     Raises:
         ImageError: The file cannot be read; `code` says why.
     """
+    if isinstance(source, np.ndarray):
+        return _to_grey(_load(_from_array(source)))
+    if isinstance(source, Image.Image):
+        return _to_grey(_load(source, in_place=False))
     data = _read_bytes(source)
     if dicom.looks_like(data):
         return dicom.read(data)
@@ -63,7 +73,19 @@ def read_image(source: str | Path | bytes | BinaryIO) -> GreyImage:
     if grey is not None:
         check_size(grey.shape[1], grey.shape[0])
         return GreyImage(grey)
-    return _to_grey(_decode(data))
+    return _to_grey(_load(_open(data)))
+
+
+def _from_array(array: np.ndarray) -> Image.Image:
+    grey = array.ndim == 2 and array.dtype in (np.uint8, np.uint16)
+    colour = array.ndim == 3 and array.shape[2] == 3 and array.dtype == np.uint8
+    if not (grey or colour) or not array.size:
+        raise ImageError(
+            "not_an_image",
+            f"An array of {array.dtype} {list(array.shape)} is not an image; use uint8 or uint16 "
+            "[height, width], or uint8 [height, width, 3].",
+        )
+    return Image.fromarray(array)
 
 
 def _read_bytes(source: str | Path | bytes | BinaryIO) -> bytes:
@@ -86,12 +108,14 @@ def _read_bytes(source: str | Path | bytes | BinaryIO) -> bytes:
     return data
 
 
-def _decode(data: bytes) -> Image.Image:
-    image = _open(data)
+def _load(image: Image.Image, in_place: bool = True) -> Image.Image:
+    """Decodes the pixels and applies the EXIF orientation, in place or to a copy."""
     try:
         check_size(*image.size)
         _check_pages(image)
         image.load()
+        if not in_place and image.getexif().get(_ORIENTATION, 1) != 1:
+            return ImageOps.exif_transpose(image)
         ImageOps.exif_transpose(image, in_place=True)
     except ImageError:
         raise

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from cxr import imaging, machine
 from cxr.deadline import within
-from cxr.imaging import GreyImage, ImageError
+from cxr.imaging import GreyImage, ImageError, Source
 from cxr.inference.input_check import InputCheck, Verdict
 from cxr.inference.prediction import Prediction
 from cxr.inference.prevalence import DEFAULT, Prevalence
@@ -19,8 +18,6 @@ from cxr.model import model_folder
 from cxr.model.config import Config
 from cxr.model.errors import ModelFolderError
 from cxr.model.resolve import Model
-
-Source = str | Path | bytes | BinaryIO
 
 _PATIENCE = 60.0  # seconds to open a network and to run it once; a hostile file may never end
 
@@ -65,7 +62,7 @@ class Predictor:
         """Reads an image and predicts.
 
         Args:
-            source: A path, the content of a file, or an open binary file.
+            source: What `imaging.read_image` reads.
             prevalence: The prevalence to state the prediction at.
 
         Raises:

@@ -1,8 +1,8 @@
-"""The prevalence that probabilities are stated at: NIH's, the training set's, or the reader's.
+"""The prevalence that probabilities are stated at, and how they move to another one.
 
-Written as the reader writes it: "nih", "training", or "Effusion=0.3, Mass=0.1", which puts these
-shares over NIH's. Labels are known by NIH's names and by those shown, in any case, with spaces or
-underscores.
+A prevalence is the share of images with each finding among the images that one expects. It is
+"nih" (NIH's 112,120 images), "training" (the images that the model was trained on), or shares of
+some labels, such as "Effusion=0.3, Mass=0.1", the other labels having NIH's.
 """
 
 from collections.abc import Mapping
@@ -16,26 +16,34 @@ from cxr_labels import NO_FINDING
 
 DEFAULT = NIH
 
-# "nih", "training", or {label: share} laid over NIH's shares.
 Prevalence = str | Mapping[str, float]
 
-_LEAST = (
-    1e-6  # a share, as far from 0 and from 1 as log-odds are kept (cxr/inference/probability.py)
-)
-_ECHOED = 60  # characters of what was written that a sentence repeats
+_LEAST = probability.LEAST
+_LONGEST = 60  # characters of the user's text that a message repeats
 
 
 class PrevalenceError(ValueError):
-    """A prevalence that cannot be understood; the message is one sentence for a layman."""
+    """A prevalence that is not understood; the message is one sentence for the user."""
 
 
-def parse(text: str) -> Prevalence:
-    """Reads "nih", "training" or "Label=share, ...". Raises PrevalenceError."""
-    words = text.strip()
-    if words.lower() in (NIH, TRAINING):
-        return words.lower()
+def parse(prevalence: Prevalence) -> Prevalence:
+    """Reads a prevalence as a user writes it.
+
+    Args:
+        prevalence: "nih", "training", "Label=share, ..." or {label: share}. Labels may be written
+            as NIH does or as the page does, in any case, with spaces or underscores.
+
+    Returns:
+        "nih", "training", or {label in NIH's spelling: share}.
+
+    Raises:
+        PrevalenceError: The prevalence is not understood.
+    """
+    text = (prevalence if isinstance(prevalence, str) else name(prevalence)).strip()
+    if text.lower() in (NIH, TRAINING):
+        return text.lower()
     shares: dict[str, float] = {}
-    for part in words.split(","):
+    for part in text.split(","):
         label, share = _parse_share(part)
         if label in shares:
             raise PrevalenceError(f"The prevalence of {label} is given twice; give it once.")
@@ -44,95 +52,113 @@ def parse(text: str) -> Prevalence:
 
 
 def name(prevalence: Prevalence) -> str:
-    """The text that `parse` reads back, to the last digit."""
+    """The prevalence as text, which `parse` reads back exactly."""
     if isinstance(prevalence, str):
         return prevalence
-    return ", ".join(f"{label}={float(share)!r}" for label, share in prevalence.items()) or NIH
+    return ", ".join(f"{label}={share}" for label, share in prevalence.items()) or NIH
+
+
+def find_label(text: str) -> str | None:
+    """The label in NIH's spelling; None when there is no such label.
+
+    Args:
+        text: The label as NIH or the page writes it, in any case, with spaces or underscores.
+    """
+    return _LABELS.get(_normalised(text))
 
 
 def probabilities_at(
     config: Config, logits: np.ndarray, prevalence: Prevalence = DEFAULT
 ) -> np.ndarray:
-    """Logits [..., 15] -> probabilities [..., 15] at the stated prevalence.
+    """Converts logits to probabilities: sigmoid(a * logit + b + shift).
 
-    probability = sigmoid(a * logit + b + shift), the shift moving the log-odds from the
+    a and b are the calibration (Platt scaling per label). The shift moves the log-odds from the
     training prevalence to the stated one.
+
+    Args:
+        config: The config of the model.
+        logits: float [..., 15].
+        prevalence: As `parse` returns it.
+
+    Returns:
+        float64 [..., 15], 0..1.
     """
     a, b = np.array([config.calibration[label] for label in config.labels]).T
-    moved = probability.log_odds_shift(shares_at(config, TRAINING), shares_at(config, prevalence))
-    return probability.sigmoid(np.asarray(logits, np.float64) * a + b + moved)
+    shift = probability.log_odds_shift(shares_at(config, TRAINING), shares_at(config, prevalence))
+    return probability.sigmoid(np.asarray(logits, np.float64) * a + b + shift)
 
 
 def thresholds_at(config: Config, prevalence: Prevalence = DEFAULT) -> np.ndarray:
-    """Thresholds [15] at the stated prevalence; nan where a label has none.
+    """The thresholds as they are shown at a prevalence: float64 [15], nan for labels without one.
 
-    They shift as the probabilities do; for showing, since flags are compared at the training
-    prevalence, where they are stored.
+    They shift as the probabilities do. Flags do not depend on this: they are compared at the
+    training prevalence, where thresholds are stored.
     """
     stored = np.array([config.thresholds.get(label, np.nan) for label in config.labels])
     return restate(config, stored, prevalence)
 
 
 def restate(config: Config, probabilities: np.ndarray, prevalence: Prevalence) -> np.ndarray:
-    """Probabilities [..., 15] at the training prevalence -> the same at the stated one."""
+    """Moves probabilities [..., 15] from the training prevalence to another one."""
     return probability.shift(
         probabilities, shares_at(config, TRAINING), shares_at(config, prevalence)
     )
 
 
 def shares_at(config: Config, prevalence: Prevalence) -> np.ndarray:
-    """The share of images with each label [15] that the stated prevalence means.
+    """The share of images with each label: float64 [15], 0..1.
 
-    Shares of the reader's own lie over NIH's. Where the largest of them leaves less room for
-    "No Finding" than NIH's share of it, that room is taken, unless its share is stated too:
-    an image with a finding is none without.
+    Where the user's largest share leaves less room for "No Finding" than NIH's share of it, that
+    room is its share, unless the user gives it too: an image with a finding has a finding.
     """
     if isinstance(prevalence, str):
-        stated = config.prevalence[prevalence]
+        shares = config.prevalence[prevalence]
     else:
-        stated = config.prevalence[NIH] | dict(prevalence)
+        shares = config.prevalence[NIH] | dict(prevalence)
         if prevalence and NO_FINDING not in prevalence:
             room = 1 - max(prevalence.values())
-            stated[NO_FINDING] = min(stated[NO_FINDING], room)
-    return np.array([stated[label] for label in config.labels])
+            shares[NO_FINDING] = min(shares[NO_FINDING], room)
+    return np.array([shares[label] for label in config.labels])
 
 
 def _parse_share(text: str) -> tuple[str, float]:
     label, equals, number = text.partition("=")
     if not equals:
         raise PrevalenceError(
-            f"The prevalence {_echo(text)} is not understood; give 'nih', 'training' or a share "
+            f"The prevalence {_quoted(text)} is not understood; give 'nih', 'training' or a share "
             "such as 'Effusion=0.3'."
         )
-    found = _LABELS.get(_fold(label))
+    found = find_label(label)
     if found is None:
         raise PrevalenceError(
-            f"The label {_echo(label)} is not one of the {len(cxr_labels.LABELS)} known labels: "
+            f"The label {_quoted(label)} is not one of the {len(cxr_labels.LABELS)} known labels: "
             f"{', '.join(cxr_labels.LABELS)}."
         )
     try:
         share = float(number)
     except ValueError:
         share = 0.0
-    if not _LEAST <= share <= 1 - _LEAST:  # also false of nan
+    if not _LEAST <= share <= 1 - _LEAST:  # nan fails too
         raise PrevalenceError(
-            f"The prevalence of {found} is given as {_echo(number)}; it must be a number "
+            f"The prevalence of {found} is given as {_quoted(number)}; it must be a number "
             "between 0 and 1, such as 0.3 for 30 %."
         )
     return found, share
 
 
-def _fold(label: str) -> str:
-    """A label as it compares: without case, spaces and underscores."""
+def _normalised(label: str) -> str:
+    """The label in lower case, without spaces and underscores."""
     return "".join(label.casefold().replace("_", " ").split())
 
 
 _LABELS = {
-    _fold(text): label for label, shown in cxr_labels.DISPLAY.items() for text in (label, shown)
+    _normalised(text): label
+    for label, shown in cxr_labels.DISPLAY.items()
+    for text in (label, shown)
 }
 
 
-def _echo(text: str) -> str:
-    """What was written, in quotes and cut to a length that a sentence bears."""
+def _quoted(text: str) -> str:
+    """The user's text in quotes, shortened."""
     text = text.strip()
-    return repr(text if len(text) <= _ECHOED else text[: _ECHOED - 3] + "...")
+    return repr(text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "...")

@@ -1,27 +1,31 @@
-"""Logits -> probabilities at a stated prevalence (both halves use the same two functions).
+"""Log-odds, and the shift of probabilities from one prevalence to another.
 
-A probability belongs to a prevalence: the share of images that carry the finding among the images
-one draws from. Moving from one prevalence to another adds the difference of their log-odds to
-the logit (Bayes' rule with unchanged likelihood ratios; Saerens, Latinne and Decaestecker,
-"Adjusting the outputs of a classifier to new a priori probabilities", 2002).
+A calibrated probability holds for one prevalence. With unchanged likelihood ratios, Bayes' rule
+moves it to another by adding the difference of the log-odds of the two prevalences to its log-odds
+(Saerens, Latinne and Decaestecker, "Adjusting the outputs of a classifier to new a priori
+probabilities", 2002).
 """
 
 import numpy as np
 
+LEAST = 1e-6  # distance from 0 and 1 at which probabilities are cut, to keep log-odds finite
+
 
 def log_odds(probability: np.ndarray) -> np.ndarray:
-    """log(p / (1 - p)) of probabilities; 0 and 1 are kept finite (1e-6 from the end)."""
-    p = np.clip(np.asarray(probability, np.float64), 1e-6, 1 - 1e-6)
+    """log(p / (1 - p)) in float64, of probabilities cut at LEAST and 1 - LEAST."""
+    p = np.clip(np.asarray(probability, np.float64), LEAST, 1 - LEAST)
     return np.log(p / (1 - p))
 
 
 def log_odds_shift(prevalence_from: np.ndarray, prevalence_to: np.ndarray) -> np.ndarray:
-    """What to add to a logit to restate it at another prevalence."""
+    """What to add to a logit to move it from one prevalence to another."""
     return log_odds(prevalence_to) - log_odds(prevalence_from)
 
 
-def shift(probability: np.ndarray, prevalence_from: np.ndarray, prevalence_to: np.ndarray):
-    """Restates probabilities [..., K] given at one prevalence [K] at another [K]."""
+def shift(
+    probability: np.ndarray, prevalence_from: np.ndarray, prevalence_to: np.ndarray
+) -> np.ndarray:
+    """Moves probabilities [..., K] from one prevalence [K] to another [K]."""
     return sigmoid(log_odds(probability) + log_odds_shift(prevalence_from, prevalence_to))
 
 
