@@ -1,8 +1,8 @@
-"""What all tests share: where real images lie, a cache of their own, and skips that may not be.
+"""Fixtures and settings of all tests.
 
-Real images are not in the repository: they lie in the folder `shared/` beside the checkout. Tests
-that need them take `nih_folder` or `nih_1024_folder` and are skipped, with the reason, where they
-are absent. With CXR_NO_SKIP=1 in the environment every skipped test fails instead.
+Real images are not in the repository but in the folder `shared/` beside it. Tests that need them
+use `nih_folder` or `nih_1024_folder`, and are skipped with a reason if the folder does not exist.
+With CXR_NO_SKIP=1 in the environment a skipped test fails.
 """
 
 import csv
@@ -21,7 +21,7 @@ from support.images import encode
 
 NO_SKIP = os.environ.get("CXR_NO_SKIP") == "1"
 
-# `pytest` alone, unlike `python -m pytest`, does not put the project's folder on the path.
+# `pytest`, unlike `python -m pytest`, does not put the root of the project on the path.
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
@@ -31,19 +31,19 @@ import cxr.web.lean_gradio  # noqa: E402, F401
 
 @pytest.fixture(scope="session")
 def nih_folder() -> Path:
-    """2,866 real images at 384 px in the Kaggle sample's layout, with boxes."""
+    """2,866 real images of 384 pixels in the Kaggle sample's layout, with boxes."""
     return _shared("nih")
 
 
 @pytest.fixture(scope="session")
 def nih_1024_folder() -> Path:
-    """24 real images at their full 1024 px in the Kaggle sample's layout."""
+    """24 real images of 1024 pixels in the Kaggle sample's layout."""
     return _shared("nih_1024")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Pixel caches of the tests lie in a folder of their own, not in the user's."""
+    """Tests have a pixel cache of their own, not the user's."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CXR_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
@@ -51,7 +51,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> Iterator[None]:
-    """Trainings that tests start have a thread each: more wait for each other on small images."""
+    """Each training uses one thread, because several wait for each other on small images."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OMP_NUM_THREADS", "1")
         yield
@@ -59,22 +59,22 @@ def _one_thread() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run of train.py: its data, its model folder and what it printed."""
+    """A finished run of train.py: its data, its model folder and its standard output."""
 
     data: Path
     folder: Path
     printed: str
 
     def images_of(self, split: str) -> list[str]:
-        """The images of a set, in order."""
+        """The images of a set (`train`, `valid` or `test`), in order."""
         with (self.folder / "splits.csv").open(newline="") as file:
             return [row["image_index"] for row in csv.DictReader(file) if row["split"] == split]
 
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """One short training on images with planted marks, which several files look at."""
-    # Of the processes that test side by side the first trains, and the others wait for it.
+    """One short training on images with planted marks, shared by several test modules."""
+    # The first of the parallel test processes trains, and the others wait for it.
     shared = tmp_path_factory.getbasetemp()
     shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
     data, folder = shared / "planted" / "images", shared / "run" / "model"
@@ -87,7 +87,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture(scope="session")
 def hundred_images(tmp_path_factory) -> Path:
-    """A hundred images, two of them unreadable: enough to cut a fast run off amid them."""
+    """A hundred images, two of them unreadable: enough to interrupt a run in the middle."""
     folder = tmp_path_factory.mktemp("hundred")
     with Image.open(IMAGE) as image:
         image = image.convert("L").resize((256, 256))
@@ -98,7 +98,7 @@ def hundred_images(tmp_path_factory) -> Path:
 
 
 def _train(data: Path, folder: Path) -> str:
-    """What train.py prints while it trains on these images and makes the folder."""
+    """Trains on these images and returns the standard output of train.py."""
     options = {"data": data, "output": folder, "boxes": data / "BBox_List_2017.csv"}
     options |= {"image-size": planted.SIDE, "epochs": 8, "freeze-epochs": 1, "lr": 5e-3}
     command = [sys.executable, str(ROOT / "train.py")]
@@ -111,7 +111,7 @@ def _train(data: Path, folder: Path) -> str:
 def _shared(name: str) -> Path:
     folder = SHARED / name
     if not folder.is_dir():
-        pytest.skip(f"the real images are not there: no folder shared/{name} beside the checkout")
+        pytest.skip(f"real images are missing: no folder shared/{name} beside the checkout")
     return folder
 
 
@@ -125,13 +125,13 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    """CXR_NO_SKIP=1: a test that was skipped has failed."""
+    """With CXR_NO_SKIP=1 a skipped test fails."""
     return _no_skip((yield))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector):
-    """CXR_NO_SKIP=1: a file that was skipped while tests were collected has failed."""
+    """With CXR_NO_SKIP=1 a test module that is skipped as a whole fails."""
     return _no_skip((yield))
 
 

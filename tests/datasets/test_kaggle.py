@@ -68,11 +68,11 @@ def test_full_release_is_downloaded_and_read(server, tmp_path):
 def test_what_was_downloaded_is_taken_again(server):
     """A second run downloads nothing; with the version named, it does not even ask."""
     located()
-    server.asked.clear()
+    server.requests.clear()
     located()
-    assert server.asked == ["GetDataset"]
+    assert server.requests == ["GetDataset"]
     located(f"{SAMPLE}/versions/{kaggle_standin.VERSION}")
-    assert server.asked == ["GetDataset"]
+    assert server.requests == ["GetDataset"]
 
 
 def test_download_that_broke_goes_on(server):
@@ -80,9 +80,9 @@ def test_download_that_broke_goes_on(server):
     server.cut = True
     with pytest.raises(DataError, match=r"^Kaggle cannot be reached, or the connection broke;"):
         located()
-    server.asked.clear()
+    server.requests.clear()
     assert len(nih.load(located()).table) == len(ROWS)
-    assert server.asked == ["GetDataset", "DownloadDataset", "rest"]
+    assert server.requests == ["GetDataset", "DownloadDataset", "rest"]
 
 
 def test_credentials_are_used(server, monkeypatch):

@@ -1,4 +1,4 @@
-"""What several test modules use: paths, files made for tests, servers and stand-ins."""
+"""Helpers of the tests: paths, files made for tests, servers and stand-ins for servers."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ SHARED = ROOT.parent / "shared"
 STARTER = ROOT / "models" / "starter"
 IMAGE = ROOT / "examples" / "chest_rg1.png"
 
-# The keys of a result, in order.
+# The keys of the JSON object of /analyze, in order.
 KEYS = [
     "file",
     "model",

@@ -1,4 +1,4 @@
-"""Files that are no images that can be read, each with words of its message."""
+"""Files that cannot be read as images, with a part of the error message of each."""
 
 import zlib
 
@@ -9,7 +9,7 @@ from support.images import encode
 
 
 def bad_files() -> dict[str, tuple[bytes, str]]:
-    """Each kind of bad input and a few words of its sentence."""
+    """Each kind of bad file: {name: (content, part of the error message)}."""
     noise = np.random.default_rng(0).integers(0, 255, (80, 80), np.uint8)
     png = encode(noise)
     header = bytearray(png)

@@ -1,4 +1,4 @@
-"""Headless Chromium, and pages in it that may reach this machine alone."""
+"""Headless Chromium, with pages that may only send requests to this machine."""
 
 import re
 import shutil
@@ -13,7 +13,7 @@ from support import ROOT
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-# Where the embedded page takes the Gradio client from, and its hash.
+# The address of the Gradio client in docs/embed-js.html, and its hash.
 COPY, HASH = re.findall(
     r'"(https://\S+?)": "(sha384-\S+?)"',
     (ROOT / "docs" / "embed-js.html").read_text(encoding="utf-8"),
@@ -22,10 +22,10 @@ COPY, HASH = re.findall(
 
 @contextmanager
 def chromium() -> "Iterator[Browser]":
-    """Headless Chromium; without one the test is skipped."""
+    """Headless Chromium. If it is not installed, the test is skipped."""
     program = shutil.which("chromium")
     if not program:
-        pytest.skip("there is no Chromium on this machine")
+        pytest.skip("Chromium is not installed")
     from playwright.sync_api import sync_playwright
 
     quiet = ["background-networking", "component-update", "sync", "gpu", "quic"]
@@ -38,11 +38,18 @@ def chromium() -> "Iterator[Browser]":
 
 @contextmanager
 def opened(browser, address: str, client: bytes | None = None, **options: Any) -> Iterator[Any]:
-    """A page; no request may leave this machine, but the one that `client` answers."""
+    """Opens a page, and checks at the end that no request left this machine.
+
+    Args:
+        browser: The browser.
+        address: The page's address.
+        client: The script of the Gradio client, which is served in place of the remote copy.
+        **options: Options of Playwright's `new_page`.
+    """
     options = {"viewport": {"width": 1280, "height": 900}} | options
     page = browser.new_page(**options)
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
     headers = {"Content-Type": "text/javascript", "Access-Control-Allow-Origin": "*"}
     if client is not None:
         page.route(COPY, lambda route: route.fulfill(body=client, headers=headers))
@@ -50,4 +57,4 @@ def opened(browser, address: str, client: bytes | None = None, **options: Any) -
     yield page
     page.close()
     own = r"(https?://(127\.0\.0\.1|localhost):|data:|blob:)"
-    assert {url for url in asked if not re.match(own, url)} <= ({COPY} if client else set())
+    assert {url for url in requested if not re.match(own, url)} <= ({COPY} if client else set())

@@ -1,4 +1,4 @@
-"""`python -m cxr` as a user runs it."""
+"""Runs `python -m cxr` as a user does."""
 
 import os
 import subprocess
@@ -8,10 +8,12 @@ from support import ROOT
 
 
 def predict(*arguments: object) -> subprocess.CompletedProcess:
+    """Runs `python -m cxr predict` with the starter model."""
     return cxr("predict", "models/starter", *arguments)
 
 
 def cxr(*arguments: object) -> subprocess.CompletedProcess:
+    """Runs `python -m cxr` in the root of the project."""
     command = [sys.executable, "-m", "cxr", *map(str, arguments)]
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
     return subprocess.run(

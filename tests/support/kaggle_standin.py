@@ -1,9 +1,9 @@
-"""Kaggle on this machine, for its real client: as much as downloading a data set asks for.
+"""A stand-in for Kaggle, for its real client: the part of its API that downloads data sets.
 
     with kaggle_standin.running({"owner/name": archive}) as kaggle:
         monkeypatch.setitem(kaggle_env._env_to_endpoint, KaggleEnv.PROD, kaggle.address)
 
-It answers as https://api.kaggle.com does, and fails at one's choice.
+It responds like https://api.kaggle.com, and fails on request.
 """
 
 import base64
@@ -23,10 +23,16 @@ VERSION = 4
 
 @dataclass
 class Kaggle:
-    """What it holds and how it behaves: zips by OWNER/NAME, and the requests that came.
+    """The state of the stand-in.
 
-    closed: whether it wants the token. status: what it answers to everything, None to answer.
-    cut: whether a download breaks off half-way, once. damaged: whether its check sum is another's.
+    Attributes:
+        archives: Zip files by OWNER/NAME.
+        address: Its address.
+        closed: Whether it requires the token.
+        status: Status of all responses; None for regular responses.
+        cut: Whether the next download breaks off half-way.
+        damaged: Whether downloads have a wrong checksum.
+        requests: The methods that were requested.
     """
 
     archives: dict[str, bytes]
@@ -35,12 +41,12 @@ class Kaggle:
     status: int | None = None
     cut: bool = False
     damaged: bool = False
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
 
 
 @contextmanager
 def running(archives: dict[str, bytes]) -> Iterator[Kaggle]:
-    """A stand-in that answers until the block ends."""
+    """Runs a stand-in until the block ends."""
     kaggle = Kaggle(archives)
 
     class Handler(_Handler):
@@ -61,10 +67,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         kaggle = self.state
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         method = self.path.rsplit("/", 1)[-1]
-        kaggle.asked.append(method)
-        archive = kaggle.archives.get(f"{asked['ownerSlug']}/{asked['datasetSlug']}")
+        kaggle.requests.append(method)
+        archive = kaggle.archives.get(f"{request['ownerSlug']}/{request['datasetSlug']}")
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
         if kaggle.status:
             self._reject(kaggle.status)
@@ -80,9 +86,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_archive(archive)
 
     def do_GET(self) -> None:
-        """The rest of an archive, as the client asks for it where a download broke off."""
+        """Sends the rest of an archive, which the client requests after a download broke off."""
         (archive,) = self.state.archives.values()
-        self.state.asked.append("rest")
+        self.state.requests.append("rest")
         start = int(self.headers["Range"].removeprefix("bytes=").rstrip("-"))
         self._send(archive[start:], "application/zip")
 
@@ -116,4 +122,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_args) -> None:
-        """Says nothing."""
+        """Logs nothing."""

@@ -1,4 +1,4 @@
-"""Synthetic images in NIH's layout, with marks that stand for findings, at known places."""
+"""Synthetic images in NIH's layout, with marks for findings at known positions."""
 
 import csv
 from pathlib import Path
@@ -7,18 +7,18 @@ import numpy as np
 from PIL import Image
 
 SIDE = 128
-# Each finding has a mark of its own shape; they lie anywhere on the image.
+# Each finding has a mark of a different shape, at a random position.
 MARKS = {
     "Mass": np.pad(np.ones((20, 20)), 2),
     "Effusion": np.tile([1.0, -1.0, 1.0, -1.0, 1.0, -1.0], (24, 4)),
 }
-BOX_SCALE = 1024 / SIDE  # the box file counts in pixels of the 1024x1024 originals
+BOX_SCALE = 1024 / SIDE  # the box file has pixels of the 1024x1024 originals
 
 
 def make_folder(folder: Path, patients: int, seed: int = 0) -> Path:
-    """Two images a patient, each finding on about a third of them; returns the folder.
+    """Writes sample_labels.csv, images/ and BBox_List_2017.csv; returns the folder.
 
-    Writes sample_labels.csv, images/ and BBox_List_2017.csv.
+    Each patient has two images, and each finding is on about a third of the images.
     """
     rng = np.random.default_rng(seed)
     (folder / "images").mkdir(parents=True)

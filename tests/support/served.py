@@ -1,4 +1,4 @@
-"""Starts app.py as a user would, on a port of its own, and stops it again."""
+"""Starts app.py as a user does, on a free port, and stops it."""
 
 import os
 import re
@@ -21,9 +21,20 @@ def app(
     user: int | None = None,
     **environment: str,
 ) -> Iterator[str]:
-    """The address of a running app. Raises RuntimeError with its output when it does not start.
+    """Runs app.py until the block ends.
 
-    folder: where app.py lies. user: the number of the user that it runs as, for root to choose.
+    Args:
+        *options: Options of app.py.
+        python: The interpreter.
+        folder: The folder of app.py.
+        user: Id of the user that it runs as; only root can choose one.
+        **environment: Further environment variables.
+
+    Yields:
+        The app's address.
+
+    Raises:
+        RuntimeError: The app did not start; the message has its output.
     """
     command = [str(python), "-u", "app.py", "--port", str(free_port()), *options]
     process = subprocess.Popen(
@@ -43,14 +54,14 @@ def app(
 
 
 def free_port() -> int:
-    """A port that nobody listened on a moment ago."""
+    """A port that nobody listens on."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return taken.getsockname()[1]
 
 
 def _address(process: subprocess.Popen) -> str:
-    """Waits for the line that names the address; goes on reading, so that the pipe never fills."""
+    """Waits for the line with the address; reads on in a thread, so that the pipe never fills."""
     printed = []
     for line in process.stdout or ():
         printed.append(line)

@@ -79,9 +79,7 @@ _SAID = {
     "The brightness settings of this file would hide the image; {}": (
         "按文件所述的亮度将看不见图像；{}"
     ),
-    "This file has no brightness settings; {}": (
-        "文件未说明应以何种亮度显示；{}"
-    ),
+    "This file has no brightness settings; {}": ("文件未说明应以何种亮度显示；{}"),
     # Input check.
     "This does not look like a frontal chest X-ray, so no scores are given; choose a whole PA or AP "
     "chest radiograph.": "这看起来不是正位胸片，因此不给出评分；请选择完整的后前位或前后位胸片。",
