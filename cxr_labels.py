@@ -159,6 +159,18 @@ def parse_label(text: str, row: int | None = None) -> str:
     return name
 
 
+def find_label(text: str) -> str | None:
+    """Finds the label that a reader means, however they write it.
+
+    Args:
+        text: NIH's name or the name shown to people, in any case, with spaces or underscores.
+
+    Returns:
+        The label in NIH's spelling, or None if there is none.
+    """
+    return _BY_ANY_NAME.get(_fold(text))
+
+
 def parse_labels(text: str, row: int | None = None) -> tuple[str, ...]:
     """Reads a cell of the label table, such as "Atelectasis|Effusion".
 
@@ -202,6 +214,16 @@ def markdown_table() -> str:
     ]
     head = ["| finding | label | what it is | share of NIH's images |", "|---|---|---|---|"]
     return "\n".join(head + rows)
+
+
+def _fold(name: str) -> str:
+    """A name as `find_label` compares it: without case, spaces and underscores."""
+    return "".join(name.casefold().replace("_", " ").split())
+
+
+_BY_ANY_NAME = {
+    _fold(name): label for label, shown in DISPLAY.items() for name in (label, shown)
+}
 
 
 def _place(row: int | None) -> str:

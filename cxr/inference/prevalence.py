@@ -5,6 +5,7 @@ A prevalence is the share of images with each finding among the images that one 
 some labels, such as "Effusion=0.3, Mass=0.1", the other labels having NIH's.
 """
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -19,6 +20,7 @@ DEFAULT = NIH
 Prevalence = str | Mapping[str, float]
 
 _LEAST = probability.LEAST
+_DECIMAL_COMMA = re.compile(r"=\s*\d*,\s*\d")
 _LONGEST = 60  # characters of the user's text that a message repeats
 
 
@@ -42,6 +44,11 @@ def parse(prevalence: Prevalence) -> Prevalence:
     text = (prevalence if isinstance(prevalence, str) else name(prevalence)).strip()
     if text.lower() in (NIH, TRAINING):
         return text.lower()
+    if _DECIMAL_COMMA.search(text):
+        raise PrevalenceError(
+            f"The prevalence {_quoted(text)} is not understood; write shares with a decimal point, "
+            "such as 'Effusion=0.3'."
+        )
     shares: dict[str, float] = {}
     for part in text.split(","):
         label, share = _parse_share(part)
@@ -56,15 +63,6 @@ def name(prevalence: Prevalence) -> str:
     if isinstance(prevalence, str):
         return prevalence
     return ", ".join(f"{label}={share}" for label, share in prevalence.items()) or NIH
-
-
-def find_label(text: str) -> str | None:
-    """The label in NIH's spelling; None when there is no such label.
-
-    Args:
-        text: The label as NIH or the page writes it, in any case, with spaces or underscores.
-    """
-    return _LABELS.get(_normalised(text))
 
 
 def probabilities_at(
@@ -128,7 +126,7 @@ def _parse_share(text: str) -> tuple[str, float]:
             f"The prevalence {_quoted(text)} is not understood; give 'nih', 'training' or a share "
             "such as 'Effusion=0.3'."
         )
-    found = find_label(label)
+    found = cxr_labels.find_label(label)
     if found is None:
         raise PrevalenceError(
             f"The label {_quoted(label)} is not one of the {len(cxr_labels.LABELS)} known labels: "
@@ -144,18 +142,6 @@ def _parse_share(text: str) -> tuple[str, float]:
             "between 0 and 1, such as 0.3 for 30 %."
         )
     return found, share
-
-
-def _normalised(label: str) -> str:
-    """The label in lower case, without spaces and underscores."""
-    return "".join(label.casefold().replace("_", " ").split())
-
-
-_LABELS = {
-    _normalised(text): label
-    for label, shown in cxr_labels.DISPLAY.items()
-    for text in (label, shown)
-}
 
 
 def _quoted(text: str) -> str:

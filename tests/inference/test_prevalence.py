@@ -44,6 +44,8 @@ def test_name_reads_back(text):
         ("full", "not understood"),
         ("Effusion=30", "between 0 and 1"),
         ("Effusion=0", "between 0 and 1"),
+        ("Effusion=0,3", "decimal point"),
+        ("Mass=0.1, Effusion= 0,3", "decimal point"),
         ("Effusion=nan", "between 0 and 1"),
         ("Effusion=a third", "between 0 and 1"),
         ("Cough=0.1", "Cough"),
