@@ -221,9 +221,7 @@ def _fold(name: str) -> str:
     return "".join(name.casefold().replace("_", " ").split())
 
 
-_BY_ANY_NAME = {
-    _fold(name): label for label, shown in DISPLAY.items() for name in (label, shown)
-}
+_BY_ANY_NAME = {_fold(name): label for label, shown in DISPLAY.items() for name in (label, shown)}
 
 
 def _place(row: int | None) -> str:

@@ -1,4 +1,4 @@
-"""A call that may take only so long: for what others serve, and for models that others made."""
+"""Calls with a time limit, for servers and models that belong to others."""
 
 import threading
 from collections.abc import Callable
@@ -8,11 +8,18 @@ from typing import TypeVar
 _T = TypeVar("_T")
 
 
-def within(seconds: float, call: Callable[[], _T]) -> _T:
-    """What the call returns or raises; TimeoutError when it takes longer.
+def run_with_timeout(call: Callable[[], _T], seconds: float) -> _T:
+    """Runs a call in a thread of its own and waits for it.
 
-    A call that takes longer goes on by itself, until it or the program ends: nothing in Python
-    can stop a thread.
+    Python cannot stop a thread. A call that takes too long continues in the background until it
+    ends or the program does.
+
+    Returns:
+        What the call returns.
+
+    Raises:
+        TimeoutError: The call takes longer than that.
+        Exception: Whatever the call raises.
     """
     done: Future[_T] = Future()
 

@@ -1,4 +1,7 @@
-"""What this process was granted of the machine, and how it keeps it."""
+"""The cores that this process may use, and how it gets memory from the system.
+
+The functions on memory have no effect where the C library is not glibc.
+"""
 
 import contextlib
 import ctypes
@@ -11,59 +14,59 @@ from typing import TypeVar
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
+_M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8  # parameters of mallopt, <malloc.h>
+
 
 def cores() -> int:
-    """The cores granted to this process, which in a container are fewer than the machine's."""
+    """The cores that this process may use; in a container there are fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def in_threads(work: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
-    """What `work` returns for each item, in order; as many at once as there are cores.
+    """Applies `work` to each item, with one thread per core.
 
-    For work that leaves Python's lock to others most of the time, as NumPy does on large arrays.
+    This helps work that releases Python's lock most of the time, as NumPy does on large arrays.
+
+    Returns:
+        The results, in the order of the items.
     """
     with ThreadPoolExecutor(cores()) as pool:
         return list(pool.map(work, items))
 
 
 def keep_freed_memory() -> None:
-    """Makes glibc keep what is freed, so that the next step of a training takes it again.
+    """Makes the process keep freed memory, so that the next training step can use it.
 
-    By default it gives tensors of some MB back to the system at once, and the system hands every
-    page out anew, zeroed, at the next step: half the time of one on a CPU at 384 px. Of no effect
-    where the C library is another.
+    By default glibc returns blocks of some MB to the system at once, and the system clears every
+    page before it hands it out again. That is half of a training step on a CPU at 384 px.
     """
     with contextlib.suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_M_MMAP_MAX, 0)  # large blocks too come from the heap
-        mallopt(_M_TRIM_THRESHOLD, -1)  # whose end is never given back
-        mallopt(_M_ARENA_MAX, 1)  # and which all threads share: heaps of their own shrink
+        mallopt(_M_MMAP_MAX, 0)  # large blocks come from the heap too
+        mallopt(_M_TRIM_THRESHOLD, -1)  # the end of the heap is never returned
+        mallopt(_M_ARENA_MAX, 1)  # one heap for all threads, because other heaps are still trimmed
 
 
 def share_freed_memory() -> None:
-    """Makes the threads of a server take memory from as few heaps as there are cores.
+    """Limits the heaps of the process to one per core. Call it before there are threads.
 
-    glibc gives nearly each its own, and what is free in one is of no use to the others: a seventh
-    of a busy page's memory, and slower. To be called before there are threads; of no effect where
-    the C library is another.
+    By default glibc gives nearly every thread a heap, and memory that is free in one heap is no use
+    to the others. This saves a seventh of the memory of a busy server, and time.
     """
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, cores())
 
 
 def give_back_freed_memory() -> None:
-    """Frees what only goes round in circles, and makes glibc give the system all that is free.
+    """Collects reference cycles, and returns all free memory to the system.
 
-    By themselves Python is slow to look for images that a failed request's traceback holds, and
-    glibc gives back little more than a heap's end: what a server holds would grow with what it was
-    ever sent at once. Takes milliseconds where what was loaded at the start is frozen (gc.freeze).
-    The second half is of no effect where the C library is another.
+    Otherwise the memory of a server grows with the largest requests that it ever had at a time:
+    Python is slow to collect images that the traceback of a failed request holds, and glibc returns
+    little more than the end of a heap. This takes milliseconds if the objects that were loaded at
+    the start are frozen (gc.freeze).
     """
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
-
-
-_M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8  # <malloc.h>

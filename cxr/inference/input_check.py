@@ -1,15 +1,16 @@
-"""Is this a frontal chest X-ray at all? Answered, answered with a warning, or rejected.
+"""Checks whether an image is a frontal chest X-ray: it is accepted, warned about or rejected.
 
-Three distances to the training images are taken: of the network's embedding, of the image's
-layout in grey (16x16, brightness and contrast taken out) and of its edges (64 cells x 8
-directions). Each is a Mahalanobis distance under probabilistic PCA (Tipping and Bishop 1999; for
-the embedding Lee et al. 2018), its logarithm in standard deviations of held-out images. What lies
-over the mean adds up to the *OOD score* of an image: the embedding alone would reject chest X-rays
-of other makers, and layout alone would take a blank image for an image.
+The check measures three distances to the training images: of the network's embedding, of the
+layout (the image in 16x16 greys, with brightness and contrast removed) and of the edges (64 cells x
+8 directions). Each is a Mahalanobis distance under probabilistic PCA (Tipping and Bishop 1999; for
+the embedding Lee et al. 2018). Its logarithm is given in standard deviations of held-out images.
+The sum of what is above the mean is the *OOD score* of an image. All three are needed: the
+embedding alone would reject chest X-rays of other makers, and the layout alone would accept blank
+images.
 
-Layout and edges of an image turned or inverted follow from those of the image by moving
-numbers about. So the eight ways to look at it are compared: an image that fits better when turned
-by half looks upside down. Nothing is learned for that but what chest X-rays look like.
+Layout and edges of the inverted or rotated image follow from those of the image by reordering
+numbers. So all eight orientations are compared: an image that fits better when it is turned by half
+looks upside down. Nothing but chest X-rays is needed to learn this.
 """
 
 import hashlib
@@ -31,16 +32,16 @@ _SIDE = 64  # px, what layout and edges are taken from
 _GRID, _CELLS, _DIRECTIONS = 16, 8, 8
 LAYOUT_SIZE, EDGES_SIZE = _GRID**2, _CELLS**2 * _DIRECTIONS
 
-# An image is taken as turned or inverted when that makes layout and edges fit better by so many
-# standard deviations: one of 2,323 images does, and over 99 % of images that were turned.
+# An image counts as turned or inverted when layout and edges fit better that way by so many
+# standard deviations. That is true of one of 2,323 images, and of over 99 % of turned images.
 _BETTER_TURNED = 2.0
-# Between the 1st and the 99th percentile of grey, 0..1; chest X-rays have over 0.3.
+# The least distance of the 1st and the 99th percentile of grey, 0..1; chest X-rays have over 0.3.
 _BLANK = 0.05
-_MAX_BYTES = 16 * 2**20  # of the numbers, unpacked
+_MAX_BYTES = 16 * 2**20  # of the unpacked file
 
 NOT_A_CHEST_XRAY = (
-    "This does not look like a frontal chest X-ray, so no scores are given; choose a whole PA or AP "
-    "chest radiograph."
+    "This does not look like a frontal chest X-ray, so no scores are given; choose a whole PA or "
+    "AP chest radiograph."
 )
 BLANK = "This image is blank or nearly so; choose a whole PA or AP chest radiograph."
 UNUSUAL = (
@@ -50,7 +51,7 @@ UNUSUAL = (
 INVERTED = (
     "This image looks inverted; as it is, its scores mean little; swap black and white first."
 )
-# By how many quarters it should be turned counterclockwise.
+# By the quarters that the image should be turned counterclockwise.
 TURNED = {
     1: "This image looks turned; as it is, its scores mean little; turn it a quarter left first.",
     2: "This image looks upside down; as it is, its scores mean little; turn it by half first.",
@@ -60,7 +61,12 @@ TURNED = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """rejected: one sentence, or None. warnings: sentences on an image that was accepted."""
+    """The result of the input check.
+
+    Attributes:
+        rejected: The reason of the rejection, one sentence; None for an accepted image.
+        warnings: Sentences on an accepted image.
+    """
 
     rejected: str | None = None
     warnings: tuple[str, ...] = ()
@@ -68,11 +74,15 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Distance:
-    """How far vectors lie from those of the training images, under probabilistic PCA.
+    """The distance of vectors from those of the training images, under probabilistic PCA.
 
-    mean: [D]. axes: [D, k], the leading directions. spread: [k], variances along them.
-    rest: variance along every other direction. centre, scale: mean and standard deviation of the
-    logarithm of held-out images' distances. All float32.
+    Attributes:
+        mean: float32 [D].
+        axes: float32 [D, k], the leading directions.
+        spread: float32 [k], the variances along them.
+        rest: float32, the variance along every other direction.
+        centre, scale: float32, mean and standard deviation of the logarithm of the distances of
+            held-out images.
     """
 
     mean: np.ndarray
@@ -83,34 +93,40 @@ class Distance:
     scale: np.ndarray
 
     def logarithm(self, vectors: np.ndarray) -> np.ndarray:
-        """Vectors [N, D] -> logarithms of their distances [N]."""
+        """The logarithms [N] of the distances of vectors [N, D]."""
         away = np.asarray(vectors, np.float32) - self.mean
-        # Not by @, for BLAS's threads stay awake for long after it, on the cores that the network
-        # of the next image runs on: it took half as long again.
+        # Not with @: BLAS's threads spin for long after it, on the cores that the network needs for
+        # the next image, which then takes half as long again.
         along = np.einsum("nd,dk->nk", away, self.axes)
         others = np.maximum((away**2).sum(-1) - (along**2).sum(-1), 0)
         squared = (along**2 / self.spread).sum(-1) + others / self.rest
         return np.log(np.maximum(squared, 1e-12)) / 2
 
     def __call__(self, vectors: np.ndarray) -> np.ndarray:
-        """Vectors [N, D] -> standard deviations [N] by which they are farther than most images."""
+        """By how many standard deviations [N] vectors [N, D] are farther than most images."""
         return (self.logarithm(vectors) - self.centre) / self.scale
 
 
 class InputCheck:
-    """Judges images by the numbers of one model folder."""
+    """The input check of one model folder."""
 
     def __init__(self, distances: dict[str, Distance], warn_above: float, reject_above: float):
-        """distances: one for each of PARTS. warn_above, reject_above: limits of OOD score."""
+        """Takes a distance for each of PARTS, and the limits of the OOD score."""
         self.distances = distances
         self.warn_above = warn_above
         self.reject_above = reject_above
 
     @classmethod
     def load(cls, folder: Path, entry: InputCheckEntry, embedding_size: int) -> "InputCheck":
-        """What config.json says under "input_check", and the file it names.
+        """Loads the input check of a model folder.
 
-        embedding_size: D of the model. Raises ModelFolderError.
+        Args:
+            folder: The model folder.
+            entry: The part "input_check" of its config.
+            embedding_size: The size of the network's embedding.
+
+        Raises:
+            ModelFolderError: The file is missing, damaged, or not the one of the config.
         """
         path = folder / INPUT_CHECK
         try:
@@ -120,15 +136,20 @@ class InputCheck:
             if hashlib.sha256(data).hexdigest() != entry.sha256:
                 raise ValueError("the file's hash")
             return cls(_distances(data, embedding_size), entry.warn_above, entry.reject_above)
-        # What a damaged zip or array makes NumPy raise is of no common kind.
+        # NumPy raises exceptions of many kinds for a damaged zip or array.
         except Exception as error:
             raise ModelFolderError(
-                f"{INPUT_CHECK} in {str(folder)!r} is missing, damaged or not the file that config.json "
-                "was written for; fetch or train the model again."
+                f"{INPUT_CHECK} in {str(folder)!r} is missing, damaged or not the file that "
+                "config.json was written for; fetch or train the model again."
             ) from error
 
     def judge(self, pixels: np.ndarray, embedding: np.ndarray) -> Verdict:
-        """One image. pixels: float32 [S, S], 0..1, as the network sees it. embedding: [D]."""
+        """Checks one image.
+
+        Args:
+            pixels: float32 [S, S], 0..1, the input of the network.
+            embedding: float32 [D], its output for that image.
+        """
         grey = np.sort(pixels[::8, ::8], axis=None)
         hundredth = grey.size // 100
         if grey[-1 - hundredth] - grey[hundredth] < _BLANK:
@@ -139,7 +160,7 @@ class InputCheck:
         warnings = [INVERTED] if inverted else []
         if quarters:
             warnings.append(TURNED[quarters])
-        # The embedding of a turned image is odd because it is turned: that was said.
+        # A turned image has an unusual embedding; the user has been told the reason.
         if ood_score > self.warn_above and not warnings:
             warnings.append(UNUSUAL)
         return Verdict(warnings=tuple(warnings))
@@ -147,10 +168,15 @@ class InputCheck:
     def measure(
         self, embedding: np.ndarray, layout: np.ndarray, edges: np.ndarray
     ) -> tuple[float, bool, int]:
-        """Oddness of an image the way it fits best, and what that way takes.
+        """Measures an image in the orientation that fits best.
 
-        layout, edges: from `describe`. Returns the OOD score, whether it has to be inverted, and by
-        how many quarters it has to be turned counterclockwise.
+        Args:
+            embedding: float32 [D].
+            layout, edges: What `describe` returns.
+
+        Returns:
+            The OOD score, whether the image must be inverted, and by how many quarters it must be
+            turned counterclockwise.
         """
         layouts = layout[_LAYOUT_OF_WAYS] * _SIGN_OF_WAYS
         fits = np.stack(
@@ -164,10 +190,10 @@ class InputCheck:
 
 
 def describe(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """An image float32 [S, S], 0..1 -> its layout [256] and its edges [512], float32."""
+    """The layout [256] and the edges [512], float32, of an image float32 [S, S], 0..1."""
     image = Image.fromarray(np.ascontiguousarray(pixels, np.float32))
     times, rest = divmod(len(pixels), _SIDE)
-    # Both give the mean of each cell; `reduce` in half the time, but for whole pixels alone.
+    # Both give the mean of each cell; `reduce` is twice as fast, but needs whole pixels per cell.
     by_box = image.resize((_SIDE, _SIDE), Image.Resampling.BOX) if rest else image.reduce(times)
     small = np.asarray(by_box)
     layout = _pool(small, _GRID).ravel()
@@ -188,15 +214,15 @@ def turn_edges(edges: np.ndarray, inverted: bool, quarters: int) -> np.ndarray:
     return np.roll(turned, steps, -1).ravel()
 
 
-# Whether to invert, and how many quarters to turn counterclockwise; and where each number of the
-# layout and of the edges of an image so changed stands in those of the image itself.
+# The eight orientations: whether to invert, and how many quarters to turn counterclockwise; and for
+# each of them the indices that reorder the layout and the edges of an image accordingly.
 _WAYS = tuple((inverted, quarters) for inverted in (False, True) for quarters in range(4))
 _LAYOUT_OF_WAYS = np.stack(
     [turn_layout(np.arange(LAYOUT_SIZE), False, quarters) for _, quarters in _WAYS]
 )
 _SIGN_OF_WAYS = np.array([[-1 if inverted else 1] for inverted, _ in _WAYS], np.float32)
 _EDGES_OF_WAYS = np.stack([turn_edges(np.arange(EDGES_SIZE), *way) for way in _WAYS])
-# Where in the edges the cell of each pixel begins.
+# The index in the edges at which the cell of each pixel begins.
 _CELL = np.kron(
     np.arange(_CELLS**2).reshape(_CELLS, _CELLS) * _DIRECTIONS,
     np.ones((_SIDE // _CELLS, _SIDE // _CELLS), int),
@@ -204,12 +230,12 @@ _CELL = np.kron(
 
 
 def _edges(small: np.ndarray) -> np.ndarray:
-    """Share of edge strength by cell and direction, as square roots (Dalal and Triggs 2005)."""
+    """Square roots of the shares of edge strength by cell and direction (Dalal and Triggs 2005)."""
     padded = np.pad(small, 1, mode="edge")
     across = padded[1:-1, 2:] - padded[1:-1, :-2]
     down = padded[2:, 1:-1] - padded[:-2, 1:-1]
     strength = np.hypot(across, down)
-    # A direction between two bins counts for both, by its nearness.
+    # A direction between two bins counts for both, in proportion to its nearness.
     place = np.arctan2(down, across) * (_DIRECTIONS / (2 * np.pi))
     lower = np.floor(place)
     upper_share = strength * (place - lower)
@@ -228,7 +254,7 @@ def _pool(values: np.ndarray, side: int) -> np.ndarray:
 
 def _distances(data: bytes, embedding_size: int) -> dict[str, Distance]:
     """The numbers of the .npz. Raises ValueError, or what NumPy and zipfile raise."""
-    # Checked before anything is unpacked: a small zip can hold very much.
+    # Check this before anything is unpacked, because a small zip can contain very much.
     with zipfile.ZipFile(io.BytesIO(data)) as packed:
         if sum(member.file_size for member in packed.infolist()) > _MAX_BYTES:
             raise ValueError("it is too large")

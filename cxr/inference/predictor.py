@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cxr import imaging, machine
-from cxr.deadline import within
+from cxr.deadline import run_with_timeout
 from cxr.imaging import GreyImage, ImageError, Source
 from cxr.inference.input_check import InputCheck, Verdict
 from cxr.inference.prediction import Prediction
@@ -19,7 +19,7 @@ from cxr.model.config import Config
 from cxr.model.errors import ModelFolderError
 from cxr.model.resolve import Model
 
-_PATIENCE = 60.0  # seconds to open a network and to run it once; a hostile file may never end
+_SECONDS_TO_OPEN = 60.0  # and to run once; a hostile file may never end
 
 
 class Predictor:
@@ -46,11 +46,13 @@ class Predictor:
         self.config = config or model_folder.load(self.folder)
         path, size = self.folder / model_folder.ONNX, self.config.image_size
         try:
-            self._network = within(_PATIENCE, lambda: Network(path, size, cores or machine.cores()))
+            self._network = run_with_timeout(
+                lambda: Network(path, size, cores or machine.cores()), _SECONDS_TO_OPEN
+            )
         except TimeoutError as error:
             raise ModelFolderError(
-                f"{str(path)!r} is not open after {_PATIENCE:.0f} seconds; it is damaged, or too "
-                "large for this machine."
+                f"{str(path)!r} is not open after {_SECONDS_TO_OPEN:.0f} seconds; it is damaged, "
+                "or too large for this machine."
             ) from error
         self._input_check: InputCheck | None = None
         if self.config.input_check:

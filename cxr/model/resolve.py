@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cxr import atomic, imaging
-from cxr.deadline import within
+from cxr.deadline import run_with_timeout
 from cxr.model import hub, model_folder
 from cxr.model.errors import HubAway, HubError, ModelFolderError
 from cxr.model.hub import HubName
@@ -169,11 +169,13 @@ def _fetch(name: HubName, cache: _Cache, patience: float) -> str:
     with _speaking_plainly(name):
         client = HfApi()
         # The client's own time limits leave out finding addresses, servers that drip, and retries.
-        revision, files = within(patience, lambda: _listed(client, name, patience))
+        revision, files = run_with_timeout(
+            lambda: _listed(client, name, patience), patience
+        )
         _check(name, files)
-        within(
-            _LONGEST + sum(files.values()) / _SLOWEST,
+        run_with_timeout(
             lambda: _download(client, name.repository, revision, files),
+            _LONGEST + sum(files.values()) / _SLOWEST,
         )
     if name.revision is None:
         cache.remember_newest(revision)

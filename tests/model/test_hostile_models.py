@@ -26,7 +26,7 @@ from support.fetching import (
 from support.hub_standin import Hub
 from support.served import app
 
-from cxr.deadline import within
+from cxr.deadline import run_with_timeout
 from cxr.model import examples
 from cxr.model.resolve import MAX_FILES
 from cxr.web.page import texts
@@ -318,14 +318,14 @@ def test_network_that_cannot_run_is_rejected(tmp_path, content):
 
 def test_network_without_end_is_given_up(tmp_path):
     """A network that does not answer is given up, here after 2 seconds, and the program ends."""
-    done = opened(folder_of(tmp_path, without_end()), "predictor._PATIENCE = 2.0")
+    done = opened(folder_of(tmp_path, without_end()), "predictor._SECONDS_TO_OPEN = 2.0")
     assert "is not open after 2 seconds" in done.stdout
 
 
 def test_deadline_passes_results_and_errors_on():
     """Within its time, a call does what it does anywhere; after it, TimeoutError."""
-    assert within(5, lambda: 7) == 7
+    assert run_with_timeout(lambda: 7, 5) == 7
     with pytest.raises(ZeroDivisionError):
-        within(5, lambda: 1 / 0)
+        run_with_timeout(lambda: 1 / 0, 5)
     with pytest.raises(TimeoutError):
-        within(0.05, lambda: time.sleep(1))
+        run_with_timeout(lambda: time.sleep(1), 0.05)
