@@ -45,7 +45,7 @@ def chest_xrays(predictor: Predictor, files: list[Path]) -> dict[str, Counts]:
     images = [imaging.read_image(file) for file in files]
     found = {}
     for name, change in TRANSFORMS.items():
-        changed = (_with_pixels(image, change(_bytes(image))) for image in images)
+        changed = (_with_pixels(image, change(imaging.eight_bits(image))) for image in images)
         found[name] = counts(judge(predictor, changed))
     for name, quality in COPIES.items():
         copied = (as_jpeg(image, quality) for image in images)
@@ -79,7 +79,7 @@ def as_image(picture: Image.Image) -> GreyImage:
 def as_jpeg(image: GreyImage, quality: int) -> GreyImage:
     """The image as it comes back from a JPEG file of that quality."""
     file = io.BytesIO()
-    Image.fromarray(_bytes(image)).save(file, "JPEG", quality=quality)
+    Image.fromarray(imaging.eight_bits(image)).save(file, "JPEG", quality=quality)
     return imaging.read_image(file.getvalue())
 
 
@@ -114,7 +114,3 @@ def wilson(successes: int, trials: int) -> list[float]:
 
 def _with_pixels(image: GreyImage, grey: np.ndarray) -> GreyImage:
     return GreyImage(np.ascontiguousarray(grey))
-
-
-def _bytes(image: GreyImage) -> np.ndarray:
-    return np.rint(image.pixels * 255).astype(np.uint8)

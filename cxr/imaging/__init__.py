@@ -1,4 +1,8 @@
-"""Image files -> grey pixels: the names that other packages use."""
+"""Reads image files as grey pixels; these are the names that other packages use.
+
+Start at `reader`: it tells what becomes of each kind of file. `errors` has the codes of errors and
+the limits on the size, `dicom` the measures against hostile DICOM files.
+"""
 
 from cxr.imaging.errors import MAX_PIXELS, MIN_SIDE, ImageError
 from cxr.imaging.reader import FORMATS, SUFFIXES, Source, read_image

@@ -7,8 +7,8 @@ always gets the same pixels from the same file. Pillow decodes PNG, JPEG, TIFF, 
 What becomes of the different kinds of files:
 
 - 8 bits: the values are kept as uint8. Colours become grey with Pillow's weights (ITU-R 601-2); a
-  clearly coloured image gets a warning. Palettes are looked up. Transparent parts become black, with
-  a warning. Pillow reads PNGs of 16 bits a colour as 8 bits.
+  clearly coloured image gets a warning. Palettes are looked up. Transparent parts become black,
+  with a warning. Pillow reads PNGs of 16 bits a colour as 8 bits.
 - 16 bits, grey: float32. Detectors store 10 to 14 bits in 16-bit files, so white is the end of the
   smallest of the ranges of 8, 10, 12, 14 and 16 bits that holds all values; a warning names a range
   below 16 bits.
@@ -171,13 +171,10 @@ def _to_grey(image: Image.Image) -> GreyImage:
 def _deep_to_grey(image: Image.Image) -> GreyImage:
     """Converts pixels of more than 8 bits: 16-bit integers, 32-bit integers, floats."""
     values = np.asarray(image).astype(np.float32)
-    if not np.isfinite(values).all():
-        raise damaged()
     is_16_bit = image.mode.startswith("I;16") or (
         image.mode == "I" and values.min() >= 0 and values.max() <= 65535
     )
     grey, warnings = _scale_16_bit(values) if is_16_bit else _scale_32_bit(values)
-    np.clip(grey, 0, 1, out=grey)  # rounding
     # Pillow inverts a TIFF whose zero is white only if it has 8 bits.
     if image.format == "TIFF" and getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
         np.subtract(1, grey, out=grey)
@@ -194,6 +191,8 @@ def _scale_16_bit(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
 
 
 def _scale_32_bit(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    if not np.isfinite(values).all():
+        raise damaged()
     low, high = float(values.min()), float(values.max())
     # Halves, because the difference of two floats may be larger than the largest float.
     half_span = np.float32(max(high / 2 - low / 2, float(np.finfo(np.float32).tiny)))
@@ -201,7 +200,8 @@ def _scale_32_bit(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
         "This file does not say which values are black and white; its darkest and brightest pixels "
         "were used."
     )
-    return (values / 2 - np.float32(low / 2)) / half_span, (warning,)
+    grey = (values / 2 - np.float32(low / 2)) / half_span
+    return np.clip(grey, 0, 1, out=grey), (warning,)  # rounding
 
 
 def _flatten(image: Image.Image) -> tuple[Image.Image, list[str]]:

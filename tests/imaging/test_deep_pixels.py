@@ -42,7 +42,7 @@ def test_16_bit_colour_png(channels):
     samples = np.repeat(values[..., None], channels, 2)
     if channels != 3:
         samples[..., -1] = 65535
-    pixels = imaging.read_image(png(64, 64, samples, {2: 4, 3: 2, 4: 6}[channels])).pixels
+    pixels = imaging.read_image(png(64, 64, samples, colour={2: 4, 3: 2, 4: 6}[channels])).pixels
     np.testing.assert_allclose(pixels, values / 65535, atol=1 / 255)
 
 

@@ -1,13 +1,14 @@
 """The fast decoder for grey PNG: the same pixels as Pillow's, and nothing but plain grey PNG."""
 
 import io
-import struct
 import zlib
 
 import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 from support.image_errors import raises_image_error
+from support.image_files import png
+from support.images import encode
 
 from cxr import imaging
 from cxr.imaging import grey_png
@@ -16,20 +17,8 @@ RNG = np.random.default_rng(0)
 GREY = np.clip(RNG.normal(128, 50, (96, 130)), 0, 255).astype(np.uint8)
 
 
-def encode(image: Image.Image, **options) -> bytes:
-    file = io.BytesIO()
-    image.save(file, "PNG", **options)
-    return file.getvalue()
-
-
-def chunk(kind: bytes, content: bytes) -> bytes:
-    checksum = struct.pack(">I", zlib.crc32(kind + content))
-    return struct.pack(">I", len(content)) + kind + content + checksum
-
-
 def with_filter(number: int) -> bytes:
     """A grey PNG whose every row is written with one of PNG's five filters."""
-    header = struct.pack(">IIBBBBB", 130, 96, 8, 0, 0, 0, 0)
     rows = bytearray()
     above = np.zeros(130, int)
     for row in GREY.astype(int):
@@ -40,12 +29,7 @@ def with_filter(number: int) -> bytes:
         taken = [0 * row, left, above, (left + above) // 2, nearest][number]
         rows += bytes([number]) + ((row - taken) % 256).astype(np.uint8).tobytes()
         above = row
-    chunks = (
-        chunk(b"IHDR", header),
-        chunk(b"IDAT", zlib.compress(bytes(rows))),
-        chunk(b"IEND", b""),
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+    return png(130, 96, zlib.compress(bytes(rows)))
 
 
 def test_images_are_decoded_as_by_pillow(nih_1024_folder):

@@ -1,6 +1,6 @@
-"""Over 300 malformed, hostile and odd inputs, made from a seed, for `test_hostile_images`.
+"""Over 300 damaged, hostile and odd inputs, made from a seed, for `test_hostile_images`.
 
-Each of them carries MARK where it has room for a text, so that what leaks out can be told.
+Inputs that can contain text contain MARK, so that a leak can be recognised.
 """
 
 import gzip
@@ -20,6 +20,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from support import dicom_files
+from support.image_files import chunk, png
 from support.images import encode
 
 MARK = "Planted^Patricia"
@@ -28,7 +29,7 @@ _NAME = MARK.encode()
 
 @dataclass(frozen=True)
 class Hostile:
-    """One input. data: what is uploaded under `file`; or, without it, what is sent instead."""
+    """One input: `data` uploaded under the name `file`, or, without data, `sent` as JSON."""
 
     name: str
     data: bytes | None = None
@@ -37,15 +38,15 @@ class Hostile:
 
 
 def every(image: np.ndarray, seed: int = 0) -> list[Hostile]:
-    """The list, from an image uint8 [H, W]."""
+    """All inputs. image: uint8 [H, W]."""
     rng = random.Random(seed)
     small = np.asarray(Image.fromarray(image).resize((160, 160)))
     return [
-        *_spoilt(small, rng),
+        *_damaged(small, rng),
         *_bombs(),
         *_polyglots(small),
         *_wrong_suffixes(small),
-        *_no_pictures(rng),
+        *_other_files(rng),
         *_metadata(small),
         *_tags(small),
         *_names(small),
@@ -53,14 +54,14 @@ def every(image: np.ndarray, seed: int = 0) -> list[Hostile]:
     ]
 
 
-def _spoilt(image: np.ndarray, rng: random.Random) -> Iterator[Hostile]:
+def _damaged(image: np.ndarray, rng: random.Random) -> Iterator[Hostile]:
     """Truncations and bit flips of every format and every DICOM transfer syntax."""
     for kind, data in _encoded(image).items():
         file = "image.dcm" if kind.startswith("DICOM") else "image.png"
         for share in (0.02, 0.4, 0.97):
             yield Hostile(f"{kind} cut at {share}", data[: max(1, int(share * len(data)))], file)
         for number in range(6):
-            # Half of them in the header, where sizes and lengths stand.
+            # Half of them in the header, which contains sizes and lengths.
             places = range(min(len(data), 600 if number % 2 else len(data)))
             flipped = bytearray(data)
             for place in rng.sample(places, min(len(places), 1 + 3 * number)):
@@ -92,7 +93,7 @@ def _encoded(image: np.ndarray) -> dict[str, bytes]:
 
 
 def _bombs() -> Iterator[Hostile]:
-    """Small files that claim, or unpack to, very many pixels."""
+    """Small files that state, or decompress to, very many pixels."""
     black = np.zeros((128, 128), np.uint8)
     for width, height in ((60_000, 60_000), (2**31 - 1, 1), (14_000, 14_000), (1, 2**30)):
         yield Hostile(f"PNG of {width}x{height}", _png(width, height, b"\0" * 1000))
@@ -135,7 +136,7 @@ def _bombs() -> Iterator[Hostile]:
 
 
 def _polyglots(image: np.ndarray) -> Iterator[Hostile]:
-    """Files that are two things at once."""
+    """Files of two formats at once."""
     png, jpeg = encode(image), encode(image, "JPEG")
     dicom = dicom_files.image(image)
     script = f"<html><script>alert('{MARK}')</script></html>".encode()
@@ -152,15 +153,15 @@ def _polyglots(image: np.ndarray) -> Iterator[Hostile]:
 
 
 def _wrong_suffixes(image: np.ndarray) -> Iterator[Hostile]:
-    """Images under other formats' names."""
+    """Images with the suffix of another format."""
     files = {"PNG": encode(image), "BMP": encode(image, "BMP"), "DICOM": dicom_files.image(image)}
     for kind, data in files.items():
         for file in ("image", "image.dcm", "image.exe", "image.jpg", "image.html", "image.py"):
             yield Hostile(f"{kind} as {file}", data, file)
 
 
-def _no_pictures(rng: random.Random) -> Iterator[Hostile]:
-    """Everything else that a person or a program may drop on a page."""
+def _other_files(rng: random.Random) -> Iterator[Hostile]:
+    """Other files that a person or a program may upload."""
     entity = '<!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]>'
     svg = f'<svg xmlns="http://www.w3.org/2000/svg"><text>{MARK}</text></svg>'
     texts = {
@@ -192,7 +193,7 @@ def _no_pictures(rng: random.Random) -> Iterator[Hostile]:
 
 
 def _metadata(image: np.ndarray) -> Iterator[Hostile]:
-    """Metadata that is a bomb, a loop or nonsense."""
+    """Metadata with bombs, loops and nonsense."""
     png, jpeg, tiff = encode(image), encode(image, "JPEG"), encode(image, "TIFF")
     many = zlib.compress(bytes(100_000_000), 1)
     for kind, body in {
@@ -202,13 +203,13 @@ def _metadata(image: np.ndarray) -> Iterator[Hostile]:
         "tEXt": b"Comment\0" + _NAME * 100_000,
         "eXIf": b"MM\0*\xff\xff\xff\xff",
     }.items():
-        yield Hostile(f"PNG with {kind} bomb", png[:33] + _chunk(kind.encode(), body) + png[33:])
-    texts = _chunk(b"tEXt", b"Comment\0" + _NAME) * 50_000
+        yield Hostile(f"PNG with {kind} bomb", png[:33] + chunk(kind.encode(), body) + png[33:])
+    texts = chunk(b"tEXt", b"Comment\0" + _NAME) * 50_000
     yield Hostile("PNG with 50000 texts", png[:33] + texts + png[33:])
     info = PngImagePlugin.PngInfo()
     info.add_text("PatientName", MARK)
     yield Hostile("PNG that names the patient", encode(image, pnginfo=info))
-    wrong = _chunk(b"tEXt", b"x" * 40)[:-4] + b"\0\0\0\0"
+    wrong = chunk(b"tEXt", b"x" * 40)[:-4] + b"\0\0\0\0"
     yield Hostile("PNG with a wrong checksum", png[:33] + wrong + png[33:])
     comments = _segment(0xFE, _NAME * 4_000) * 300
     yield Hostile("JPEG with 300 comments", jpeg[:2] + comments + jpeg[2:], "a.jpg")
@@ -221,13 +222,13 @@ def _metadata(image: np.ndarray) -> Iterator[Hostile]:
     (start,) = struct.unpack_from("<I", looping, 4)
     (entries,) = struct.unpack_from("<H", looping, start)
     struct.pack_into("<I", looping, start + 2 + 12 * entries, start)
-    yield Hostile("TIFF whose pages go round", bytes(looping), "a.tif")
+    yield Hostile("TIFF whose pages are a loop", bytes(looping), "a.tif")
     struct.pack_into("<H", looping, start, 65_535)
     yield Hostile("TIFF with 65535 fields", bytes(looping), "a.tif")
 
 
 def _directories() -> dict[str, bytes]:
-    """EXIF directories that are odd."""
+    """Invalid EXIF directories."""
     field = struct.Struct("<HHII")
     head = b"II*\0\x08\0\0\0"
     return {
@@ -240,7 +241,7 @@ def _directories() -> dict[str, bytes]:
 
 
 def _tags(image: np.ndarray) -> Iterator[Hostile]:
-    """Headers of DICOM that lie, loop and never end."""
+    """DICOM headers with lies, loops and missing ends."""
     whole = dicom_files.image(image)
     pixels = whole.rindex(struct.pack("<2H", 0x7FE0, 0x10))
     head = whole[:pixels]
@@ -288,7 +289,7 @@ def _tags(image: np.ndarray) -> Iterator[Hostile]:
 
 
 def _names(image: np.ndarray) -> Iterator[Hostile]:
-    """A good image under names that are paths, commands or nothing."""
+    """A good image whose name is a path, a command or empty."""
     good = encode(image)
     for file in (
         "../../x.png",
@@ -325,7 +326,7 @@ def _names(image: np.ndarray) -> Iterator[Hostile]:
 
 
 def _addresses() -> Iterator[Hostile]:
-    """What is sent where an uploaded file should be named."""
+    """Paths and addresses sent in place of an uploaded file."""
     for path in (
         "http://127.0.0.1:1/x.png",
         "http://169.254.169.254/latest/meta-data",
@@ -364,7 +365,7 @@ def _nested(depth: int) -> Dataset:
 
 
 def _with_frame(frame: bytes, syntax: str) -> bytes:
-    """A DICOM image of 100x100 with a frame of one's own."""
+    """A DICOM image of 100x100 with this compressed frame."""
     from pydicom.encaps import encapsulate
 
     data = Dataset()
@@ -382,13 +383,7 @@ def _with_frame(frame: bytes, syntax: str) -> bytes:
 
 
 def _png(width: int, height: int, raw: bytes, depth: int = 8) -> bytes:
-    header = struct.pack(">2I5B", width, height, depth, 0, 0, 0, 0)
-    parts = [_chunk(b"IHDR", header), _chunk(b"IDAT", zlib.compress(raw, 1)), _chunk(b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
-
-
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    return png(width, height, zlib.compress(raw, 1), depth)
 
 
 def _segment(kind: int, body: bytes) -> bytes:

@@ -26,23 +26,24 @@ def as_grey(values):
     return np.asarray(values, np.float32) / np.float32(255)
 
 
-def png(width, height, samples, colour=0):
+def png(width, height, rows, depth=8, colour=0):
     """A PNG built by hand.
 
-    samples: rows as a big-endian array, or compressed rows. colour: PNG's colour type.
+    rows: a big-endian array, or the compressed rows. depth: bits of a value of compressed rows.
+    colour: PNG's colour type.
     """
-
-    def chunk(name, data):
-        crc = zlib.crc32(name + data)
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", crc)
-
-    bits, packed = 8, samples
-    if isinstance(samples, np.ndarray):
-        bits = 8 * samples.itemsize
-        packed = zlib.compress(b"".join(b"\0" + row.tobytes() for row in samples))
-    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
-    body = chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+    if isinstance(rows, np.ndarray):
+        depth = 8 * rows.itemsize
+        rows = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + body
+
+
+def chunk(kind, content):
+    """A chunk of a PNG."""
+    checksum = struct.pack(">I", zlib.crc32(kind + content))
+    return struct.pack(">I", len(content)) + kind + content + checksum
 
 
 def claiming(kind, side):

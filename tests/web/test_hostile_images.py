@@ -1,4 +1,4 @@
-"""The running app against everything that can be sent to it: `hostile_images` makes the list."""
+"""The running app survives hostile uploads; `support.hostile_images` makes them."""
 
 import json
 import os
@@ -20,15 +20,18 @@ from support.hostile_images import MARK, Hostile
 
 from cxr import imaging
 
-SECONDS = 5.0  # that an answer may take
-# Bytes above what the app takes after its first image, its decoders counted; 0.45e9 were measured.
+SECONDS = 5.0  # for a result
+# Bytes above the memory after the first image, with decoders; 0.45e9 were measured.
 MEMORY = 1e9
 AT_ONCE = 2
 
 
+pytestmark = pytest.mark.slow
+
+
 @dataclass
 class Siege:
-    """What came of it. answers: by input: status, JSON or text, and seconds."""
+    """The results. answers: for each input the status, JSON or text, and seconds."""
 
     answers: dict[str, tuple[int, object, float]] = field(default_factory=dict)
     inputs: list[Hostile] = field(default_factory=list)
@@ -42,7 +45,7 @@ class Siege:
 
 @pytest.fixture(scope="module")
 def siege(tmp_path_factory: pytest.TempPathFactory) -> Siege:
-    """All inputs sent to one app, two at a time."""
+    """Sends all inputs to one app, two at a time."""
     image = imaging.read_image(ROOT / "examples" / "chest_rg1.png")
     found = Siege(inputs=hostile_images.every(imaging.eight_bits(image)))
     home, temporary = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("temporary")
@@ -86,7 +89,7 @@ def test_the_list_is_long_and_its_names_differ(siege):
 
 
 def test_each_gets_an_answer_or_a_sentence(siege):
-    """A score for what is still an image; else one sentence that names nothing of the machine."""
+    """Images get scores, other files one sentence that reveals nothing about the machine."""
     wrong = {name: answer for name, answer in siege.answers.items() if not _is_fair(answer)}
     assert not wrong
 
@@ -98,7 +101,7 @@ def test_each_gets_it_in_time(siege):
 
 
 def test_most_are_rejected(siege):
-    """What is no image at all has no scores."""
+    """Files that are not images get no scores."""
     scored = {name for name, answer in siege.answers.items() if _scores(answer)}
     images = ("flipped", "cut at", "named ", " as ", " bomb", "PNG ", "JPEG ", "DICOM ", "TIFF ")
     assert not [name for name in scored if not any(word in name for word in images)]
@@ -118,14 +121,14 @@ def test_memory_is_bounded(siege):
 
 
 def test_nothing_is_written_elsewhere(siege):
-    """Not in the project's folder, not at home, and of the temporary folder only in Gradio's."""
+    """Files are written only in Gradio's folder for temporary files."""
     assert not siege.new_files
 
 
 def test_nothing_is_printed(siege):
-    """No traceback, and nothing that stood in a file or in its name.
+    """No traceback, and nothing from a file or its name.
 
-    Of damage libtiff, which cannot be silenced, prints a line in words of its own.
+    libtiff prints a line about damage, which cannot be silenced.
     """
     assert "Traceback" not in siege.printed
     assert MARK.split("^")[0] not in siege.printed
@@ -167,7 +170,7 @@ def _is_fair(answer: tuple[int, object, float]) -> bool:
         if _scores(answer) and sum(map(float, answer[1]["probabilities"].values())) <= 0:
             return False
     if status != 200:
-        # Gradio's own rejections of a request: {"detail": sentence}, or a short line.
+        # Gradio rejects the request itself: {"detail": sentence}, or a short line.
         return 400 <= status < 500 and isinstance(said, str) and 10 < len(said) < 200
     return (
         isinstance(said, str)
@@ -190,7 +193,7 @@ def _wait(client: httpx.Client, process: subprocess.Popen) -> None:
 
 
 class _watched:
-    """Notes the memory of a process and its children while it is open."""
+    """Measures the peak memory of a process and its children."""
 
     def __init__(self, process: subprocess.Popen, found: Siege):
         self.process, self.found = psutil.Process(process.pid), found
@@ -220,7 +223,7 @@ class _watched:
 
 
 def _files(home: Path, temporary: Path) -> set[str]:
-    """All files of the project and its surroundings but Gradio's own temporary ones."""
+    """All files of the project, home and temporary folders, without Gradio's temporary files."""
     return {str(path) for path in _walk(ROOT, home, temporary)}
 
 
