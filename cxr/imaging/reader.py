@@ -44,7 +44,7 @@ _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # a TIFF tag and one of its values
 # Pillow warns of large sizes, which `check_size` judges, and of damage, which becomes an error.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
-
+# What `read_image` accepts.
 Source = str | Path | bytes | BinaryIO | Image.Image | np.ndarray
 
 

@@ -36,6 +36,8 @@ _SAID = {
     "This file is not an image that can be read; use PNG, JPEG, TIFF, WebP, BMP or DICOM.": (
         "此文件不是可以读取的图像；请使用 PNG、JPEG、TIFF、WebP、BMP 或 DICOM。"
     ),
+    "An array of {} {} is not an image; use uint8 or uint16 [height, width], or uint8 "
+    "[height, width, 3].": "{} {} 数组不是图像；请使用 uint8 或 uint16 的 [高, 宽]，或 uint8 的 [高, 宽, 3]。",
     # DICOM.
     "This DICOM file is {}, not a chest X-ray; choose a chest X-ray.": (
         "此 DICOM 文件是{}，不是胸片；请选择 X 线片。"
@@ -111,6 +113,8 @@ _SAID = {
     ),
     "The prevalence of {} is given as {}; it must be a number between 0 and 1, such as 0.3 for 30 "
     "%.": "{} 的患病率填为 {}；应为 0 到 1 之间的数，例如 0.3 表示 30%。",
+    "The prevalence {} is not understood; write shares with a decimal point, such as "
+    "'Effusion=0.3'.": "无法理解患病率 {}；小数请用点号，例如 'Effusion=0.3'。",
     # The model and its answers.
     "A research demo, not for clinical use.": "研究演示，不得用于临床。",
     "A research demo, not for clinical use. A score is a model's estimate at the stated "
