@@ -37,7 +37,9 @@ _SAID = {
         "此文件不是可以读取的图像；请使用 PNG、JPEG、TIFF、WebP、BMP 或 DICOM。"
     ),
     "An array of {} {} is not an image; use uint8 or uint16 [height, width], or uint8 "
-    "[height, width, 3].": "{} {} 数组不是图像；请使用 uint8 或 uint16 的 [高, 宽]，或 uint8 的 [高, 宽, 3]。",
+    "[height, width, 3].": (
+        "{} {} 数组不是图像；请使用 uint8 或 uint16 的 [高, 宽]，或 uint8 的 [高, 宽, 3]。"
+    ),
     # DICOM.
     "This DICOM file is {}, not a chest X-ray; choose a chest X-ray.": (
         "此 DICOM 文件是{}，不是胸片；请选择 X 线片。"
