@@ -21,7 +21,7 @@ def test_folder_is_searched_for_dicom(tmp_path):
     whole = image(data)
     for name in ("a.dcm", "IM0001", "1.2.840.99", "note.txt"):
         (tmp_path / name).write_bytes(whole)
-    (tmp_path / "LIESMICH").write_text("Nothing of an image.")
+    (tmp_path / "README").write_text("This is not an image.")
     shutil.copy(get_testdata_file("DICOMDIR"), tmp_path / "DICOMDIR")
     (tmp_path / "b.png").write_bytes(encode(data))
     done = subprocess.run(

@@ -16,7 +16,7 @@ from cxr_labels import LABELS
 
 
 def test_json_has_the_keys_of_the_contract():
-    """One object an image, on a line of its own, with the agreed keys."""
+    """One object per image, on a line of its own, with the agreed keys."""
     done = predict(IMAGE, "--json")
     (line,) = done.stdout.splitlines()
     found = json.loads(line)
@@ -52,7 +52,7 @@ def test_csv_says_what_json_says():
 
 
 def test_text_lists_the_most_likely_first():
-    """Without a form, findings are listed for people, sorted by their score."""
+    """Without --json or --csv, findings are listed for people, most likely first."""
     lines = [line for line in predict(IMAGE).stdout.splitlines() if "%" in line]
     scores = [float(line.split("%")[0].split()[-1]) for line in lines]
     assert len(scores) == len(LABELS)
@@ -60,7 +60,7 @@ def test_text_lists_the_most_likely_first():
 
 
 def test_folder_is_searched_for_images(tmp_path):
-    """A folder stands for the images below it, in order; other files are passed over."""
+    """A folder stands for the images below it, in order; other files are skipped."""
     (tmp_path / "deep").mkdir()
     for name in ("b.png", "deep/a.PNG"):
         (tmp_path / name).write_bytes(IMAGE.read_bytes())
@@ -73,7 +73,7 @@ def test_folder_is_searched_for_images(tmp_path):
 
 
 def test_empty_folder_is_an_error(tmp_path):
-    """A folder without images is said so, with status 1."""
+    """A folder without images has status 1."""
     done = predict(tmp_path, "--json")
     assert done.returncode == 1
     assert "no images" in done.stderr
@@ -88,8 +88,8 @@ def test_output_file_appears_whole(tmp_path):
 
 
 @pytest.mark.parametrize("name", bad_files())
-def test_bad_image_is_rejected_in_a_sentence(tmp_path, name):
-    """Each kind of bad input: status 1, its own sentence, null probabilities, no traceback."""
+def test_bad_image_is_rejected(tmp_path, name):
+    """Each kind of bad input: status 1, its own message, null probabilities, no traceback."""
     content, words = bad_files()[name]
     (tmp_path / name).write_bytes(content)
     done = predict(tmp_path / name, "--json")
@@ -102,11 +102,11 @@ def test_bad_image_is_rejected_in_a_sentence(tmp_path, name):
 
 
 def test_one_bad_image_does_not_stop_the_others(tmp_path):
-    """The images around a bad one are answered; the status is 1."""
+    """The other images get results; the status is 1."""
     (tmp_path / "bad.png").write_bytes(b"nothing")
     done = predict(tmp_path / "bad.png", IMAGE, tmp_path / "missing.png", "--json")
-    answered = [json.loads(line)["rejected"] is None for line in done.stdout.splitlines()]
-    assert answered == [False, True, False]
+    accepted = [json.loads(line)["rejected"] is None for line in done.stdout.splitlines()]
+    assert accepted == [False, True, False]
     assert done.returncode == 1
 
 
@@ -130,8 +130,8 @@ def test_rejection_is_printed_once(tmp_path, form):
         assert printed.count("There is no file") == 1
 
 
-def test_answers_are_those_of_the_predictor():
-    """The command line adds nothing to what the predictor says."""
+def test_results_are_those_of_the_predictor():
+    """The command line does not change the probabilities."""
     from cxr import imaging
 
     image = imaging.read_image(IMAGE)

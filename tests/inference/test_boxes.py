@@ -60,8 +60,8 @@ def test_box_frames_the_region_that_scipy_finds(seed):
     assert pixel_boxes(heatmap, 30, 40, BoxRule(height=0.1)) == [framed]
 
 
-def test_a_hair_of_a_peak_is_answered():
-    """A cell above the others by a rounding is framed; interpolated it may be lost, no more."""
+def test_tiny_peak_is_no_error():
+    """A cell that is higher by one bit is framed; after interpolation it may have no box."""
     heatmap = np.full((20, 20), 0.3, np.float32)
     heatmap[3, 4] = np.nextafter(np.float32(0.3), np.float32(1))
     assert pixel_boxes(heatmap, 100, 100, BoxRule(fine=1)) == [[20, 15, 5, 5]]

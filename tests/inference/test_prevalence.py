@@ -1,4 +1,4 @@
-"""The prevalence that scores are stated at, from what the reader writes to what is answered."""
+"""The prevalence, from the user's text to the probabilities."""
 
 import json
 import subprocess
@@ -27,13 +27,13 @@ from cxr_labels import LABELS, NIH_PREVALENCE
     ],
 )
 def test_prevalence_is_read_as_meant(text, meant):
-    """What a reader writes gives the prevalence that is meant."""
+    """Labels and shares may be written in several ways."""
     assert prevalence.parse(text) == meant
 
 
 @pytest.mark.parametrize("text", ["nih", "training", "Effusion=0.3, Mass=0.123456789"])
 def test_name_reads_back(text):
-    """The text that answers name a prevalence by is understood again."""
+    """Results name a prevalence by a text that can be parsed again."""
     assert prevalence.name(prevalence.parse(text)) == text
 
 
@@ -55,7 +55,7 @@ def test_name_reads_back(text):
     ],
 )
 def test_bad_prevalence_is_one_sentence(text, words):
-    """What cannot be understood is said in one sentence that names it."""
+    """The message is one sentence that names the problem."""
     with pytest.raises(PrevalenceError, match=words) as raised:
         prevalence.parse(text)
     assert "\n" not in str(raised.value)
@@ -63,7 +63,7 @@ def test_bad_prevalence_is_one_sentence(text, words):
 
 @pytest.mark.parametrize("text", ["x" * 9000, "x" * 9000 + "=0.1", "Mass=" + "x" * 9000])
 def test_long_nonsense_is_not_repeated_whole(text):
-    """However much was written, a sentence repeats the beginning of it alone."""
+    """A message repeats only the beginning of a long text."""
     with pytest.raises(PrevalenceError) as raised:
         prevalence.parse(text)
     assert str(raised.value).count("x") < 70
@@ -79,13 +79,13 @@ def test_long_nonsense_is_not_repeated_whole(text):
     ],
 )
 def test_no_finding_has_the_room_that_findings_leave(stated, room):
-    """A share that is stated for a finding caps "No Finding", unless that is stated too."""
+    """The share of a finding caps that of "No Finding", unless the user gives that too."""
     shares = shares_at(Predictor(STARTER).config, stated)
     assert shares[LABELS.index("No Finding")] == pytest.approx(room)
 
 
 def test_own_share_moves_its_own_label_alone():
-    """A share given for one label restates that label's score and leaves the others at NIH's."""
+    """A share for one label moves its probability and leaves the others at NIH's prevalence."""
     predictor, image = Predictor(STARTER), imaging.read_image(IMAGE)
     nih = predictor.predict([image])[0].probabilities
     own = predictor.predict([image], {"Effusion": 0.3})[0].probabilities
@@ -94,7 +94,7 @@ def test_own_share_moves_its_own_label_alone():
 
 
 def test_nihs_own_share_changes_nothing():
-    """Giving NIH's share of a finding by hand is the same as saying "nih"."""
+    """NIH's share of a finding, given by hand, is the same as "nih"."""
     config = Predictor(STARTER).config
     logits = np.linspace(-4, 4, 15)[None]
     own = {"Effusion": NIH_PREVALENCE["Effusion"]}
@@ -104,8 +104,8 @@ def test_nihs_own_share_changes_nothing():
 
 
 @pytest.mark.parametrize("stated", ["nih", "training", "Effusion=0.3"])
-def test_command_line_states_scores_at_the_prevalence_asked_for(stated):
-    """`predict --prevalence` answers with the predictor's scores there, and says where that is."""
+def test_command_line_uses_the_prevalence(stated):
+    """`predict --prevalence` gives the probabilities at that prevalence, and names it."""
     command = [sys.executable, "-m", "cxr", "predict", str(STARTER), str(IMAGE), "--json"]
     done = subprocess.run(
         [*command, "--prevalence", stated], cwd=ROOT, capture_output=True, text=True, check=True
@@ -117,7 +117,7 @@ def test_command_line_states_scores_at_the_prevalence_asked_for(stated):
 
 
 def test_command_line_rejects_what_is_no_prevalence():
-    """A prevalence of 30 is wrong usage, said in a sentence."""
+    """A prevalence of 30 is wrong usage."""
     command = [sys.executable, "-m", "cxr", "predict", str(STARTER), str(IMAGE)]
     done = subprocess.run(
         [*command, "--prevalence", "Effusion=30"],

@@ -1,4 +1,4 @@
-"""Scoring an archive through Ray: the same answers as without it."""
+"""`predict --ray` gives the same results as without Ray."""
 
 import importlib.util
 import os
@@ -14,7 +14,7 @@ if importlib.util.find_spec("ray") is None:
 
 
 def test_ray_gives_the_table_of_the_plain_command(hundred_images, tmp_path):
-    """Two workers, images that cannot be read among the others: the same CSV, byte for byte."""
+    """The same CSV, byte for byte, with unreadable images among the others."""
     plain, shared = tmp_path / "plain.csv", tmp_path / "shared.csv"
     predict(hundred_images, "--csv", "--output", plain)
     done = predict(hundred_images, "--csv", "--output", shared, "--ray")
@@ -24,8 +24,8 @@ def test_ray_gives_the_table_of_the_plain_command(hundred_images, tmp_path):
     assert done.stderr.count("is not an image that can be read") == 2
 
 
-def test_cluster_that_is_not_there_is_said():
-    """A wrong RAY_ADDRESS ends with a sentence."""
+def test_missing_cluster_is_an_error():
+    """A wrong RAY_ADDRESS ends with a message."""
     command = [sys.executable, "-m", "cxr", "predict", "models/starter", str(IMAGE), "--ray"]
     environment = {**os.environ, "RAY_ADDRESS": "127.0.0.1:1"}
     done = subprocess.run(

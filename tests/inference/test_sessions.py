@@ -1,4 +1,4 @@
-"""The network as it is run: alone on all cores, or beside others on one."""
+"""The network runs on all cores for one image, and on one core for each of several."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -28,8 +28,8 @@ def images(network) -> np.ndarray:
     return np.stack([imaging.resize(imaging.read_image(path), size) for path in paths])[:, None]
 
 
-def test_images_at_once_are_answered_as_alone(network, images):
-    """An image's outputs are the same bit by bit, whoever else is answered meanwhile."""
+def test_parallel_runs_give_the_same_outputs(network, images):
+    """The outputs for an image are the same bit by bit, whatever else runs."""
 
     def run(image: np.ndarray):
         with network.slot():
@@ -44,15 +44,15 @@ def test_images_at_once_are_answered_as_alone(network, images):
         assert np.array_equal(one.embedding, other.embedding)
 
 
-def test_an_image_in_a_batch_is_answered_as_alone(network, images):
-    """What else is in a batch changes nothing."""
+def test_batch_gives_the_same_outputs(network, images):
+    """The outputs for an image do not depend on the other images of its batch."""
     together = network.run(images)
     alone = [network.run(image[None]).logits[0] for image in images]
     assert np.allclose(together.logits, alone, atol=1e-5)
 
 
-def test_no_more_images_at_once_than_cores(network):
-    """Who comes when all places are taken waits until one is free."""
+def test_there_is_one_slot_per_core(network):
+    """An image waits until a slot is free."""
     inside, most, leave = 0, 0, threading.Event()
     counting = threading.Lock()
 

@@ -1,0 +1,98 @@
+"""`predict --output`: interrupted runs can be resumed."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from support import IMAGE, ROOT
+from support.command import predict
+
+
+@pytest.fixture(scope="module")
+def unbroken(hundred_images, tmp_path_factory) -> str:
+    """The CSV of a run that is not interrupted."""
+    target = tmp_path_factory.mktemp("unbroken") / "results.csv"
+    assert (
+        predict(hundred_images, "--csv", "--output", target).returncode == 1
+    )  # two are unreadable
+    return target.read_text()
+
+
+def test_rows_come_in_the_order_of_the_images(hundred_images, unbroken):
+    """Whichever image is done first."""
+    rows = unbroken.splitlines()[1:]
+    assert [row.split(",")[0] for row in rows] == [
+        str(path) for path in sorted(hundred_images.iterdir())
+    ]
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_interrupted_run_is_resumed(hundred_images, unbroken, tmp_path, how):
+    """Killed or stopped by the user, it ends with the file of a run that was not interrupted."""
+    target = tmp_path / "results.csv"
+    _interrupt(hundred_images, target, how)
+    assert not target.exists()
+    done = predict(hundred_images, "--csv", "--output", target, "--resume")
+    assert done.returncode == 1
+    assert target.read_text() == unbroken
+    assert [path.name for path in tmp_path.iterdir()] == ["results.csv"]
+
+
+def test_images_with_a_result_are_not_read_again(hundred_images, unbroken, tmp_path):
+    """Complete lines of the part file are used as they are; a half-written line is replaced."""
+    target = tmp_path / "results.csv"
+    _interrupt(hundred_images, target, signal.SIGKILL)
+    part = Path(f"{target}.part")
+    first, *_ = part.read_text().splitlines()
+    marked = json.loads(first) | {"warnings": ["From the first run."]}
+    part.write_text(json.dumps(marked) + '\n{"file": "half of a res')
+    predict(hundred_images, "--csv", "--output", target, "--resume")
+    changed = target.read_text().splitlines()
+    assert "From the first run." in changed[1]
+    assert changed[2:] == unbroken.splitlines()[2:]
+
+
+def test_results_of_another_prevalence_are_not_continued(hundred_images, tmp_path):
+    """They do not belong into one table; a message says so and nothing is lost."""
+    target = tmp_path / "results.csv"
+    _interrupt(hundred_images, target, signal.SIGKILL)
+    before = Path(f"{target}.part").read_bytes()
+    done = predict(
+        hundred_images, "--csv", "--output", target, "--resume", "--prevalence", "training"
+    )
+    assert done.returncode == 1
+    assert "are of another model or prevalence" in done.stderr
+    assert Path(f"{target}.part").read_bytes() == before
+
+
+def test_resuming_needs_a_file():
+    """Results on the screen cannot be continued."""
+    done = predict(IMAGE, "--resume")
+    assert done.returncode == 2
+    assert "--resume continues an earlier --output" in done.stderr
+
+
+def _interrupt(images: Path, target: Path, how: signal.Signals) -> None:
+    """Ends a run once a few results are written."""
+    command = [sys.executable, "-m", "cxr", "predict", "models/starter", str(images), "--csv"]
+    process = subprocess.Popen(
+        [*command, "--output", str(target)],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        # Tests in the background of a script ignore SIGINT, and so do the processes they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    part = Path(f"{target}.part")
+    end = time.monotonic() + 60
+    while not (part.is_file() and part.read_bytes().count(b"\n") >= 3):
+        assert process.poll() is None, "it ended before it was interrupted"
+        assert time.monotonic() < end, "no result was written"
+        time.sleep(0.005)
+    process.send_signal(how)
+    process.wait()
+    assert part.is_file(), "it was done before it was interrupted"
