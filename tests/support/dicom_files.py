@@ -35,14 +35,14 @@ LOSSY = {
 SYNTAXES = {**NATIVE, **LOSSLESS, **{name: syntax for name, (syntax, _) in LOSSY.items()}}
 
 
-HEIGHT, WIDTH = 90, 111  # odd numbers, so that nothing is right by chance
+HEIGHT, WIDTH = 90, 111  # unequal, so that swapped sides are noticed
 _y, _x = np.mgrid[:HEIGHT, :WIDTH]
 SHAPE = (np.sin(_x / 9) + np.cos(_y / 7) + 2) / 4  # a pattern from 0 to 1
 KINDS = [("u1", 8), ("u2", 10), ("u2", 12), ("u2", 16), ("i2", 12), ("i2", 16)]
 
 
 def values(kind: str, bits: int) -> np.ndarray:
-    """The pattern SHAPE over all values of so many bits."""
+    """The pattern SHAPE, over all values of this many bits."""
     low = -(2 ** (bits - 1)) if kind[0] == "i" else 0
     return (np.rint(SHAPE * (2**bits - 1)).astype(int) + low).astype(kind)
 
@@ -64,9 +64,13 @@ DEEP = values("u2", 12)
 def image(
     pixels: np.ndarray, syntax: str = "explicit", bits: int | None = None, **tags: Any
 ) -> bytes:
-    """A DICOM file of a chest X-ray. pixels: uint8, int8, uint16 or int16 [H, W].
+    """A DICOM file of a chest X-ray.
 
-    bits: that are used (default: all). tags: elements by keyword; None removes one.
+    Args:
+        pixels: uint8, int8, uint16 or int16 [H, W].
+        syntax: Transfer syntax, a key of SYNTAXES.
+        bits: Number of bits that are used; all if None.
+        **tags: Elements by keyword; None removes an element.
     """
     data = Dataset()
     allocated = 8 * pixels.itemsize
@@ -97,7 +101,7 @@ def image(
 
 
 def written(data: Dataset, syntax: str, bare: bool = False) -> bytes:
-    """A data set as a file; bare: without preamble and file meta information."""
+    """A data set as a file. bare: without preamble and file meta information."""
     data.file_meta = FileMetaDataset()
     data.file_meta.TransferSyntaxUID = uid.UID(syntax)
     data.file_meta.MediaStorageSOPClassUID = data.get("SOPClassUID", "1.2.3")
@@ -118,7 +122,7 @@ def written(data: Dataset, syntax: str, bare: bool = False) -> bytes:
 
 
 def saved(data: Dataset) -> bytes:
-    """A data set that was read from a file, as a file again."""
+    """A data set that was read from a file, written to a file again."""
     file = io.BytesIO()
     data.save_as(file)
     return file.getvalue()

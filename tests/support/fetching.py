@@ -1,4 +1,4 @@
-"""A model on a stand-in Hub, those who fetch it, and what may stand where the Hub should be."""
+"""A model on a stand-in Hub, commands that fetch it, and servers that are not the Hub."""
 
 import hashlib
 import json
@@ -37,9 +37,12 @@ IN_THE_CACHE = "This model comes from the cache, as the Hub could not be asked"
 
 
 def environment(hub: Hub | str, home: Path, token: str | None = None) -> dict[str, str]:
-    """This process's variables, but for those of the Hub's client, which lead to the stand-in.
+    """The environment variables of a command that uses the stand-in.
 
-    hub: the stand-in, or the address of something else.
+    Args:
+        hub: The stand-in, or the address of another server.
+        home: Folder of the client's cache.
+        token: The token, if any.
     """
     mine = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     if isinstance(hub, Hub):
@@ -54,7 +57,7 @@ def predict(
     token: str | None = None,
     **variables: str,
 ) -> subprocess.CompletedProcess[str]:
-    """`python -m cxr predict` for one image."""
+    """Runs `python -m cxr predict` on one image."""
     return subprocess.run(
         [sys.executable, "-m", "cxr", "predict", name, str(IMAGE), "--json"],
         cwd=ROOT,
@@ -66,13 +69,13 @@ def predict(
 
 
 def revision_of(done: subprocess.CompletedProcess[str]) -> str:
-    """The commit in the answer; the process's words where there is none."""
+    """The commit in the result; fails with the error output if there is no result."""
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)["revision"]
 
 
 def sentence_of(done: subprocess.CompletedProcess[str]) -> str:
-    """The one sentence that a rejected start ends with."""
+    """The error message of a command that failed with status 1; it is the last line."""
     assert done.returncode == 1, done.stdout + done.stderr
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
@@ -81,18 +84,18 @@ def sentence_of(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def changed(**entries: object) -> dict[str, bytes]:
-    """The model with other entries in config.json."""
+    """The model's files, with changed entries in config.json."""
     config = json.loads(FILES["config.json"]) | entries
     return FILES | {"config.json": json.dumps(config).encode()}
 
 
 def with_network(network: bytes, **entries: object) -> dict[str, bytes]:
-    """The model with another network, which config.json was written for."""
+    """The model's files, with another network whose hash is in config.json."""
     sha256 = hashlib.sha256(network).hexdigest()
     return changed(sha256=sha256, **entries) | {"model.onnx": network}
 
 
-# Something else where the Hub should be.
+# Servers that are not the Hub.
 
 
 @contextmanager
@@ -105,7 +108,7 @@ def nobody() -> Iterator[str]:
 
 @contextmanager
 def black_hole() -> Iterator[str]:
-    """An address that takes connections and never says a word."""
+    """An address that accepts connections and never responds."""
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(50)
@@ -114,7 +117,7 @@ def black_hole() -> Iterator[str]:
 
 @contextmanager
 def always(status: int, content: bytes) -> Iterator[str]:
-    """An address that gives the same answer to everything."""
+    """An address that gives the same response to all requests."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -1,10 +1,10 @@
-"""A Hub on this machine, for the real client: as much of it as publishing and fetching ask for.
+"""A stand-in for the Hugging Face Hub: the part of its API that the real client uses here.
 
     with hub_standin.running() as hub:
         subprocess.run(command, env=hub.environment(home))
 
-It keeps repositories in memory, takes large files through LFS, knows who may write, and can break
-off at a request of one's choice, before or after what was asked has been done.
+It keeps repositories in memory, stores large files as LFS, checks who may write, and can break the
+connection at any request, before or after the request takes effect.
 """
 
 import base64
@@ -32,14 +32,14 @@ _SENT_BY_LFS = (".onnx", ".safetensors", ".pkl", ".png", ".jpg", ".npz")
 
 @dataclass(frozen=True)
 class Stored:
-    """A file of a commit: its bytes, and whether they came through LFS."""
+    """A file of a commit: its bytes, and whether it is stored as LFS."""
 
     content: bytes
     lfs: bool
 
     @property
     def oid(self) -> str:
-        """What the Hub names the content by: the git blob's sha1, of LFS files the sha256."""
+        """The Hub's name of the content: the SHA-1 of the git blob, for LFS files the SHA-256."""
         if self.lfs:
             return hashlib.sha256(self.content).hexdigest()
         return hashlib.sha1(b"blob %d\0" % len(self.content) + self.content).hexdigest()
@@ -55,7 +55,7 @@ class Commit:
 
 @dataclass
 class Repository:
-    """A repository's commits, oldest first, and what was asked for when it was made."""
+    """A repository: its commits, oldest first, and its settings."""
 
     kind: str
     private: bool = False
@@ -67,14 +67,14 @@ class Repository:
     commits: list[Commit] = field(default_factory=lambda: [Commit(_EMPTY, {})])
 
     def at(self, revision: str) -> Commit | None:
-        """The commit of that name; `main` is the newest."""
+        """The commit with this name; `main` is the newest."""
         if revision == "main":
             return self.commits[-1]
         return next((commit for commit in self.commits if commit.sha == revision), None)
 
 
 class Rejected(Exception):
-    """An answer that is no success: its status, the Hub's word for it, and its sentence."""
+    """An error response: its status, the Hub's error code and the message."""
 
     def __init__(self, status: int, code: str = "", message: str = ""):
         super().__init__(code)
@@ -82,14 +82,22 @@ class Rejected(Exception):
 
 
 class Hub(Server):
-    """The stand-in. repositories: {"OWNER/NAME": Repository}, of models and Spaces alike.
+    """The stand-in.
 
-    requests: "METHOD path" of each, in order. break_at: the number of the request (from 0) at which
-    the connection is cut; break_after: whether what it asked for is done first; break_for: how many
-    requests in a row; break_silently: whether the connection stays, but nothing is ever said.
+    Attributes:
+        repositories: {"OWNER/NAME": Repository}, of models and Spaces.
+        lfs: Contents of LFS files by their SHA-256.
+        requests: "METHOD path" of each request, in order.
+        tokens: Token -> whether it may write.
+        break_at: Number of the request (from 0) at which the connection breaks.
+        break_after: Whether that request takes effect before the connection breaks.
+        break_for: How many requests in a row break.
+        break_silently: Whether the connection stays open without a response instead.
+        bad_card: The error that every model card gets; "" for none.
+        paid: Whether OWNER has a plan with which Spaces may run on a CPU.
     """
 
-    request_queue_size = 64  # the client comes with several connections at once
+    request_queue_size = 64  # the client opens several connections at once
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -99,8 +107,8 @@ class Hub(Server):
         self.tokens = {TOKEN: True, GUEST: False}
         self.break_at: int | None = None
         self.break_after = False
-        self.bad_card = ""  # what is wrong with every card, "" when nothing is
-        self.paid = True  # whether OWNER has a plan with which Spaces may run on a CPU
+        self.bad_card = ""
+        self.paid = True
         self.break_for = 1
         self.break_silently = False
         self.closing = threading.Event()
@@ -108,37 +116,37 @@ class Hub(Server):
         self.url = f"http://127.0.0.1:{self.server_port}"
 
     def environment(self, home: Path, token: str | None = TOKEN) -> dict[str, str]:
-        """Variables that send a client here, its cache and its token's file below `home`.
+        """Environment variables with which the client uses the stand-in.
 
-        The client reads them when it is imported.
+        Its cache and its token file are below `home`. The client reads them when it is imported.
         """
-        signed_in = {"HF_TOKEN": token} if token else {}
+        login = {"HF_TOKEN": token} if token else {}
         return {
             "HF_ENDPOINT": self.url,
             "HF_HOME": str(home),
             "HF_HUB_DISABLE_XET": "1",
             "HF_HUB_DISABLE_TELEMETRY": "1",
             "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-            **signed_in,
+            **login,
         }
 
     def put(self, name: str, files: dict[str, bytes], kind: str = "model") -> str:
-        """Adds a commit with these files to a repository; returns its 40 digits."""
+        """Adds a commit with these files to a repository, and returns its 40 hex digits."""
         repository = self.repositories.setdefault(name, Repository(kind))
         stored = {path: Stored(b, path.endswith(_SENT_BY_LFS)) for path, b in files.items()}
         return self.commit(repository, repository.commits[-1].files | stored)
 
     def commit(self, repository: Repository, files: dict[str, Stored]) -> str:
-        """Makes these files the newest commit."""
-        told = json.dumps([len(repository.commits), {p: f.oid for p, f in sorted(files.items())}])
-        sha = hashlib.sha1(told.encode()).hexdigest()
+        """Adds a commit with exactly these files, and returns its 40 hex digits."""
+        state = json.dumps([len(repository.commits), {p: f.oid for p, f in sorted(files.items())}])
+        sha = hashlib.sha1(state.encode()).hexdigest()
         repository.commits.append(Commit(sha, files))
         return sha
 
 
 @contextmanager
 def running() -> Iterator[Hub]:
-    """A stand-in on a port of its own, until the block ends."""
+    """Runs a stand-in on a free port until the block ends."""
     hub = Hub()
     thread = threading.Thread(target=hub.serve_forever, args=(0.05,), daemon=True)
     thread.start()
@@ -157,48 +165,48 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         pass
 
-    def _answer(self) -> None:
+    def _respond(self) -> None:
         body, path = self._body(), unquote(urlsplit(self.path).path)
         with self.server.lock:
             number = len(self.server.requests)
             self.server.requests.append(f"{self.command} {path}")
             first = self.server.break_at
             broken = first is not None and first <= number < first + self.server.break_for
-            answer = None
+            response = None
             if not broken or self.server.break_after:
-                answer = self._answer_to(path, body)
-        if broken or answer is None:
+                response = self._response_to(path, body)
+        if broken or response is None:
             if self.server.break_silently:
                 self.server.closing.wait()
             self.close_connection = True
             return
-        self._send(answer)
+        self._send(response)
 
-    def _answer_to(self, path: str, body: bytes) -> "_Answer":
+    def _response_to(self, path: str, body: bytes) -> "_Answer":
         try:
             return self._route(path, body)
         except Rejected as rejected:
             error = {"error": rejected.code or str(rejected.status)}
-            told = {"X-Error-Code": rejected.code, "X-Error-Message": rejected.message}
-            headers = {name: value for name, value in told.items() if value}
+            named = {"X-Error-Code": rejected.code, "X-Error-Message": rejected.message}
+            headers = {name: value for name, value in named.items() if value}
             return _Answer(json.dumps(error).encode(), rejected.status, headers)
 
-    do_GET = do_HEAD = do_POST = do_PUT = _answer
+    do_GET = do_HEAD = do_POST = do_PUT = _respond
 
     def _route(self, path: str, body: bytes) -> "_Answer":
-        for method, pattern, answer in _ROUTES:
+        for method, pattern, respond in _ROUTES:
             if self.command in method and (found := re.fullmatch(pattern, path)):
-                return answer(self, body, **found.groupdict())
+                return respond(self, body, **found.groupdict())
         raise Rejected(404, "NotFound")
 
-    def _send(self, answer: "_Answer") -> None:
-        self.send_response(answer.status)
-        sent = {"Content-Length": str(len(answer.content)), **answer.headers}
+    def _send(self, response: "_Answer") -> None:
+        self.send_response(response.status)
+        sent = {"Content-Length": str(len(response.content)), **response.headers}
         for name, value in sent.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(answer.content)
+            self.wfile.write(response.content)
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") != "chunked":
@@ -211,15 +219,15 @@ class _Handler(BaseHTTPRequestHandler):
         return b"".join(parts)
 
     def token(self) -> str | None:
-        """The token that came along. Raises Rejected when it is unknown."""
+        """The token of the request. Raises Rejected if it is unknown."""
         token = (self.headers.get("Authorization") or "").removeprefix("Bearer ") or None
         if token is not None and token not in self.server.tokens:
-            # In these words: the client tells a wrong token from a hidden repository by them.
+            # The client recognises a wrong token by this message.
             raise Rejected(401, message="Invalid credentials in Authorization header")
         return token
 
     def writer(self, name: str = f"{OWNER}/") -> None:
-        """Raises Rejected unless whoever asks may write to the repository of that name."""
+        """Raises Rejected unless the token may write to the repository."""
         token = self.token()
         if token is None:
             raise Rejected(401)
@@ -227,11 +235,11 @@ class _Handler(BaseHTTPRequestHandler):
             raise Rejected(403)
 
     def repository(self, name: str) -> Repository:
-        """A repository that whoever asks may see. Raises Rejected."""
+        """A repository that the token may read. Raises Rejected."""
         token = self.token()
         found = self.server.repositories.get(name)
         if found is None or (found.private and not self.server.tokens.get(token or "")):
-            # As the real one: who is not signed in is not told whether it is there.
+            # Like the real Hub, which does not reveal to others whether a repository exists.
             raise Rejected(404 if token else 401, "RepoNotFound")
         if found.gated and not self.server.tokens.get(token or ""):
             raise Rejected(403, "GatedRepo")
@@ -256,41 +264,43 @@ def _json(content: Any, status: int = 200) -> _Answer:
     return _Answer(json.dumps(content).encode(), status, {"Content-Type": "application/json"})
 
 
-def _who(asks: _Handler, _: bytes) -> _Answer:
-    if asks.token() is None:
+def _who(handler: _Handler, _: bytes) -> _Answer:
+    if handler.token() is None:
         raise Rejected(401)
     return _json({"type": "user", "name": OWNER, "orgs": [], "auth": {}})
 
 
-def _valid_card(asks: _Handler, _: bytes) -> _Answer:
-    errors = [{"message": asks.server.bad_card}] if asks.server.bad_card else []
+def _valid_card(handler: _Handler, _: bytes) -> _Answer:
+    errors = [{"message": handler.server.bad_card}] if handler.server.bad_card else []
     return _json({"errors": errors, "warnings": []}, 400 if errors else 200)
 
 
-def _create(asks: _Handler, body: bytes) -> _Answer:
-    asks.writer()
+def _create(handler: _Handler, body: bytes) -> _Answer:
+    handler.writer()
     wish = json.loads(body)
     owner = wish.get("organization") or OWNER
     name = f"{owner}/{wish['name']}"
-    known = asks.server.repositories.get(name)
+    known = handler.server.repositories.get(name)
     if known is None and owner != OWNER:
         raise Rejected(403)
     if known is None and wish.get("sdk") in ("gradio", "docker"):
-        _pay(asks, wish.get("hardware") or "cpu-basic")
+        _pay(handler, wish.get("hardware") or "cpu-basic")
     if known is None:
-        asks.server.repositories[name] = Repository(
+        handler.server.repositories[name] = Repository(
             wish.get("type") or "model",
             private=bool(wish.get("private") or wish.get("visibility") == "private"),
             sdk=wish.get("sdk"),
             hardware=wish.get("hardware"),
             variables={v["key"]: v["value"] for v in wish.get("variables") or []},
         )
-    return _json({"url": f"{asks.server.url}/{name}", "name": name}, 200 if known is None else 409)
+    return _json(
+        {"url": f"{handler.server.url}/{name}", "name": name}, 200 if known is None else 409
+    )
 
 
-def _preupload(asks: _Handler, body: bytes, name: str, revision: str) -> _Answer:
-    asks.writer(name)
-    files = asks.commit(name, revision).files
+def _preupload(handler: _Handler, body: bytes, name: str, revision: str) -> _Answer:
+    handler.writer(name)
+    files = handler.commit(name, revision).files
 
     def plan(path: str) -> dict[str, Any]:
         mode = "lfs" if path.endswith(_SENT_BY_LFS) else "regular"
@@ -300,119 +310,121 @@ def _preupload(asks: _Handler, body: bytes, name: str, revision: str) -> _Answer
     return _json({"files": [plan(file["path"]) for file in json.loads(body)["files"]]})
 
 
-def _lfs_batch(asks: _Handler, body: bytes, name: str) -> _Answer:
-    asks.writer(name)
-    asks.repository(name)
+def _lfs_batch(handler: _Handler, body: bytes, name: str) -> _Answer:
+    handler.writer(name)
+    handler.repository(name)
 
     def plan(wanted: dict[str, Any]) -> dict[str, Any]:
         known = {"oid": wanted["oid"], "size": wanted["size"]}
-        if wanted["oid"] in asks.server.lfs:
+        if wanted["oid"] in handler.server.lfs:
             return known
-        href = f"{asks.server.url}/lfs/{wanted['oid']}"
+        href = f"{handler.server.url}/lfs/{wanted['oid']}"
         return {**known, "actions": {"upload": {"href": href}}}
 
     return _json({"transfer": "basic", "objects": [plan(o) for o in json.loads(body)["objects"]]})
 
 
-def _lfs_put(asks: _Handler, body: bytes, oid: str) -> _Answer:
+def _lfs_put(handler: _Handler, body: bytes, oid: str) -> _Answer:
     if hashlib.sha256(body).hexdigest() != oid:
         raise Rejected(400)
-    asks.server.lfs[oid] = body
+    handler.server.lfs[oid] = body
     return _Answer(b"")
 
 
-def _commit(asks: _Handler, body: bytes, name: str, revision: str) -> _Answer:
-    asks.writer(name)
-    newest = asks.commit(name, revision)
+def _commit(handler: _Handler, body: bytes, name: str, revision: str) -> _Answer:
+    handler.writer(name)
+    newest = handler.commit(name, revision)
     files = dict(newest.files)
     for line in body.splitlines():
-        told = json.loads(line)
-        value = told["value"]
-        if told["key"] == "header" and value.get("parentCommit") not in (None, newest.sha):
+        entry = json.loads(line)
+        value = entry["value"]
+        if entry["key"] == "header" and value.get("parentCommit") not in (None, newest.sha):
             raise Rejected(412)
-        if told["key"] == "file":
+        if entry["key"] == "file":
             files[value["path"]] = Stored(base64.b64decode(value["content"]), lfs=False)
-        elif told["key"] == "lfsFile":
-            files[value["path"]] = Stored(asks.server.lfs[value["oid"]], lfs=True)
-        elif told["key"] == "deletedFile":
+        elif entry["key"] == "lfsFile":
+            files[value["path"]] = Stored(handler.server.lfs[value["oid"]], lfs=True)
+        elif entry["key"] == "deletedFile":
             files.pop(value["path"], None)
-    sha = asks.server.commit(asks.server.repositories[name], files)
-    url = f"{asks.server.url}/{name}/commit/{sha}"
+    sha = handler.server.commit(handler.server.repositories[name], files)
+    url = f"{handler.server.url}/{name}/commit/{sha}"
     return _json({"success": True, "commitOid": sha, "commitUrl": url, "hookOutput": ""})
 
 
-def _variable(asks: _Handler, body: bytes, name: str) -> _Answer:
-    asks.writer(name)
-    told = json.loads(body)
-    asks.repository(name).variables[told["key"]] = told["value"]
+def _variable(handler: _Handler, body: bytes, name: str) -> _Answer:
+    handler.writer(name)
+    entry = json.loads(body)
+    handler.repository(name).variables[entry["key"]] = entry["value"]
     return _json({})
 
 
-def _variables(asks: _Handler, _: bytes, name: str) -> _Answer:
-    asks.writer(name)
-    return _json({key: {"value": value} for key, value in asks.repository(name).variables.items()})
+def _variables(handler: _Handler, _: bytes, name: str) -> _Answer:
+    handler.writer(name)
+    return _json(
+        {key: {"value": value} for key, value in handler.repository(name).variables.items()}
+    )
 
 
-def _secret(asks: _Handler, body: bytes, name: str) -> _Answer:
-    asks.writer(name)
-    told = json.loads(body)
-    asks.repository(name).secrets[told["key"]] = told["value"]
+def _secret(handler: _Handler, body: bytes, name: str) -> _Answer:
+    handler.writer(name)
+    entry = json.loads(body)
+    handler.repository(name).secrets[entry["key"]] = entry["value"]
     return _json({})
 
 
-def _duplicate(asks: _Handler, body: bytes, name: str) -> _Answer:
-    asks.writer()
-    one, to = asks.repository(name), json.loads(body)["repository"]
+def _duplicate(handler: _Handler, body: bytes, name: str) -> _Answer:
+    handler.writer()
+    one, to = handler.repository(name), json.loads(body)["repository"]
     if one.kind == "space":
-        _pay(asks, json.loads(body).get("hardware") or "cpu-basic")
-    # As the real one: private, with its variables, without its secrets.
-    asks.server.repositories[to] = Repository(
+        _pay(handler, json.loads(body).get("hardware") or "cpu-basic")
+    # Like on the real Hub: private, with the variables, without the secrets.
+    handler.server.repositories[to] = Repository(
         one.kind, True, sdk=one.sdk, variables=dict(one.variables), commits=list(one.commits)
     )
-    return _json({"url": f"{asks.server.url}/{one.kind}s/{to}"})
+    return _json({"url": f"{handler.server.url}/{one.kind}s/{to}"})
 
 
-def _hardware(asks: _Handler, body: bytes, name: str) -> _Answer:
-    asks.writer(name)
+def _hardware(handler: _Handler, body: bytes, name: str) -> _Answer:
+    handler.writer(name)
     wanted = json.loads(body)["flavor"]
-    _pay(asks, wanted)
-    asks.repository(name).hardware = wanted
+    _pay(handler, wanted)
+    handler.repository(name).hardware = wanted
     return _json({"stage": "RUNNING", "hardware": {"current": None, "requested": wanted}})
 
 
-def _pay(asks: _Handler, hardware: str) -> None:
-    """Raises Rejected where only a plan helps: ZeroGPU is free, and nothing else is."""
-    if hardware != "zero-a10g" and not asks.server.paid:
+def _pay(handler: _Handler, hardware: str) -> None:
+    """Raises Rejected if the hardware needs a plan: only ZeroGPU is free."""
+    if hardware != "zero-a10g" and not handler.server.paid:
         raise Rejected(402)
 
 
-def _info(asks: _Handler, _: bytes, name: str, revision: str | None = None) -> _Answer:
-    commit, repository = asks.commit(name, revision or "main"), asks.repository(name)
-    sizes = "blobs=" in urlsplit(asks.path).query
+def _info(handler: _Handler, _: bytes, name: str, revision: str | None = None) -> _Answer:
+    commit, repository = handler.commit(name, revision or "main"), handler.repository(name)
+    sizes = "blobs=" in urlsplit(handler.path).query
     listed = [
         {"rfilename": path, **({"size": len(file.content), "blobId": file.oid} if sizes else {})}
         for path, file in commit.files.items()
     ]
     facts = {"id": name, "modelId": name, "sha": commit.sha, "private": repository.private}
     if repository.kind == "space":
-        runs_on = {"current": repository.hardware, "requested": repository.hardware}
-        facts["runtime"] = {"stage": "RUNNING", "hardware": runs_on}
+        hardware = {"current": repository.hardware, "requested": repository.hardware}
+        facts["runtime"] = {"stage": "RUNNING", "hardware": hardware}
     return _json({**facts, "tags": [], "siblings": listed})
 
 
-def _tree(asks: _Handler, _: bytes, name: str, revision: str) -> _Answer:
+def _tree(handler: _Handler, _: bytes, name: str, revision: str) -> _Answer:
     def entry(path: str, file: Stored) -> dict[str, Any]:
         size = len(file.content)
-        told = {"type": "file", "path": path, "size": size, "oid": file.oid}
+        regular = {"type": "file", "path": path, "size": size, "oid": file.oid}
         large = {"lfs": {"oid": file.oid, "size": size, "pointerSize": 134}}
-        return told | large if file.lfs else told
+        return regular | large if file.lfs else regular
 
-    files = asks.commit(name, revision).files
+    files = handler.commit(name, revision).files
     return _json([entry(path, file) for path, file in files.items()])
 
 
-def _resolve(asks: _Handler, _: bytes, name: str, revision: str, path: str) -> _Answer:
-    commit = asks.commit(name, revision)
+def _resolve(handler: _Handler, _: bytes, name: str, revision: str, path: str) -> _Answer:
+    commit = handler.commit(name, revision)
     if path not in commit.files:
         raise Rejected(404, "EntryNotFound")
     file = commit.files[path]
