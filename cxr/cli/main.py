@@ -18,6 +18,7 @@ import argparse
 import io
 import os
 import sys
+from pathlib import Path
 
 from cxr.cli import deploy, evaluate, predict, publish
 from cxr.cli.environment import requires
@@ -45,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
 def make_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     parser = argparse.ArgumentParser(
-        prog="python -m cxr",
+        prog="cxr" if Path(sys.argv[0]).stem == "cxr" else "python -m cxr",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -40,7 +40,12 @@ def add_parser(commands) -> argparse.ArgumentParser:
     form.add_argument(
         "--csv", dest="form", action="store_const", const="csv", help="a table, one row per image"
     )
-    command.add_argument("--output", metavar="FILE", help="write there instead of to the screen")
+    command.add_argument(
+        "--output",
+        metavar="FILE",
+        type=arguments.name,
+        help="write there instead of to the screen",
+    )
     command.add_argument(
         "--resume",
         action="store_true",

@@ -82,7 +82,7 @@ def shared_images(data: NihData, split: np.ndarray, name: str = VALID) -> int:
 
 def official_test_patients() -> frozenset[int]:
     """The 2,797 patients of the release's own test list."""
-    text = resources.files("cxr.training").joinpath("official_test_patients.txt").read_text()
+    text = resources.files("cxr.datasets").joinpath("official_test_patients.txt").read_text()
     return frozenset(map(int, text.split()))
 
 

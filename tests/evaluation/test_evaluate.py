@@ -204,6 +204,17 @@ def test_screen_shows_the_figures_and_where_the_report_lies(foreign, tmp_path):
     assert "not for clinical use" in done.stdout
 
 
+def test_notes_are_printed_once(starter, tmp_path):
+    """Whatever the notes are about, each is a line of its own."""
+    data = small(tmp_path / "data", **{"Finding Labels": ["Cough", *["Mass"] * 5, *["Edema"] * 6]})
+    done = command(starter, data, tmp_path / "report")
+    assert done.returncode == 0, done.stderr
+    notes = json.loads((tmp_path / "report" / "metrics.json").read_text())["notes"]
+    assert any("Cough" in note for note in notes)
+    for note in notes:
+        assert (done.stdout + done.stderr).count(note) == 1
+
+
 @pytest.fixture
 def starter(tmp_path):
     """The starter model with a splits.csv that names none of the planted images."""
