@@ -1,4 +1,4 @@
-"""docs/api.md: every snippet runs against the page as it stands there, and its claims hold."""
+"""docs/api.md: every snippet runs as written against a running page, and its claims hold."""
 
 import json
 import os
@@ -10,18 +10,18 @@ from pathlib import Path
 import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
-from support import ROOT
+from support import ROOT, documents
 from support.served import app
 
 from cxr_labels import LABELS
 
-PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-WRITTEN = "http://127.0.0.1:7860"  # the address that stands on the page
+PAGE = documents.DOCS / "api.md"
+WRITTEN = "http://127.0.0.1:7860"  # the address in the snippets
 
 
 def blocks(language: str) -> list[str]:
     """The fenced blocks of the page in a language."""
-    return re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL)
+    return documents.blocks(PAGE, language)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def address() -> Iterator[str]:
 
 @pytest.fixture
 def place(tmp_path, monkeypatch) -> Path:
-    """A folder that has what the snippets name, and where they may write."""
+    """The current folder: what the snippets name, and a place where they may write."""
     for name in ("examples", "README.md"):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
@@ -41,7 +41,7 @@ def place(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def printed(address, place) -> list[str]:
-    """What each bash block prints, all of them run one after the other in one shell."""
+    """What each bash block prints; all run one after the other in one shell."""
     mark = "--- block ---"
     script = f"\necho; echo '{mark}'\n".join(blocks("bash")).replace(WRITTEN, address)
     done = subprocess.run(
@@ -62,7 +62,7 @@ def data(stream: str):
 
 
 def test_python_on_the_page_runs(address, place, capsys):
-    """One block after the other, and each prints or leaves what the page says."""
+    """One block after the other; each prints or writes what the page says."""
     names: dict = {}
     for block in blocks("python"):
         exec(block.replace(WRITTEN, address), names)
@@ -70,10 +70,10 @@ def test_python_on_the_page_runs(address, place, capsys):
     confidences = [entry["confidence"] for entry in names["label"]["confidences"]]
     assert confidences == sorted(confidences, reverse=True)
     assert len(confidences) == len(LABELS)
-    assert names["found"]["disclaimer"].startswith("A research demo, not for clinical use.")
-    with Image.open(names["picture"]) as picture:
-        assert picture.format == "PNG"
-    assert [found["file"] for found in names["answers"]] == [p.name for p in names["paths"]]
+    assert names["result"]["disclaimer"].startswith("A research demo, not for clinical use.")
+    with Image.open(names["overlay"]) as overlay:
+        assert overlay.format == "PNG"
+    assert [found["file"] for found in names["results"]] == [p.name for p in names["paths"]]
     assert "This file is not an image that can be read" in lines[-1]
     rejected = [line for line in lines if line.startswith("not_chest_rg3.png ")]
     assert len(rejected) == 1
@@ -81,36 +81,36 @@ def test_python_on_the_page_runs(address, place, capsys):
 
 
 def test_curl_on_the_page_runs(address, place, printed):
-    """The blocks answer with the events that the page shows."""
+    """The blocks print the events that the page shows."""
     analyzed, explained, many, failed = printed
     event, (found,) = data(analyzed)
     assert event == "complete"
     assert found["prevalence"] == "training"
     assert not explained.strip()
     with (
-        Image.open(place / "heatmap.png") as picture,
+        Image.open(place / "heatmap.png") as overlay,
         Image.open("examples/chest_rg1.png") as image,
     ):
-        assert picture.size == image.size
-    event, (answers,) = data(many)
-    assert [answer["file"] for answer in answers] == ["chest_rg1.png"] * 2
+        assert overlay.size == image.size
+    event, (results,) = data(many)
+    assert [result["file"] for result in results] == ["chest_rg1.png"] * 2
     event, error = data(failed)
     assert event == "error"
     assert error["error"].startswith("There is no such finding; name one of Atelectasis")
 
 
 def test_events_on_the_page_are_what_curl_prints(printed):
-    """The two streams that the page shows, letter by letter up to their dots."""
+    """The two streams that the page shows are right up to their dots."""
     complete, error = blocks("text")
     for shown, stream in ((complete, printed[0]), (error, printed[3])):
         assert stream.strip().startswith(shown.partition("...")[0])
 
 
 def test_statuses_on_the_page_are_those_of_the_server(address, place, tmp_path):
-    """What goes wrong before an endpoint is reached, but for the full queue (test_load.py)."""
-    rows = dict(re.findall(r"^\| (\d{3}) \| (.+?) \|", PAGE, re.M))
+    """Errors before an endpoint is reached; tests/web/test_load.py tests the full queue."""
+    rows = dict(re.findall(r"^\| (\d{3}) \| (.+?) \|", documents.text(PAGE), re.M))
 
-    def asked(path: str, *options: str) -> tuple[str, str]:
+    def request(path: str, *options: str) -> tuple[str, str]:
         command = ["curl", "-sS", "-w", "\n%{http_code}", f"{address}/gradio_api/{path}", *options]
         text = subprocess.run(command, capture_output=True, text=True, check=False).stdout
         answer, _, status = text.rpartition("\n")
@@ -119,11 +119,11 @@ def test_statuses_on_the_page_are_those_of_the_server(address, place, tmp_path):
     json_header = ("-H", "Content-Type: application/json", "-d")
     (tmp_path / "large").write_bytes(bytes(51 * 2**20))
     answers = [
-        asked("upload", "-F", "files=@large"),
-        asked("call/v2/analyze", *json_header, "no JSON"),
-        asked("call/v2/nothing", *json_header, "{}"),
-        asked("call/v2/analyze", *json_header, "{}"),
-        asked("call/v2/analyze", *json_header, '{"picture": 1}'),
+        request("upload", "-F", "files=@large"),
+        request("call/v2/analyze", *json_header, "no JSON"),
+        request("call/v2/nothing", *json_header, "{}"),
+        request("call/v2/analyze", *json_header, "{}"),
+        request("call/v2/analyze", *json_header, '{"picture": 1}'),
     ]
     assert [status for status, _ in answers] == ["413", "422", "400", "400", "400"]
     assert "File size exceeded" in answers[0][1]
@@ -131,25 +131,7 @@ def test_statuses_on_the_page_are_those_of_the_server(address, place, tmp_path):
     for _, answer in answers[2:]:
         said = json.loads(answer)["detail"]
         assert said.startswith(json.loads(rows["400"].strip("`").replace("...", ""))["detail"])
-    assert '"404: Not Found"' in asked("call/analyze/unknown")[1]
-
-
-def test_keys_on_the_page_are_those_of_the_answer(address):
-    """The table of keys names each of the object's, in order."""
-    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", PAGE.partition("## From Python")[0], re.M)
-    told = [key for row in rows for key in re.findall(r"`(\w+)`", row)]
-    assert told == list(json.loads(blocks("json")[0]))
-
-
-def test_readme_leads_here():
-    """README names the page, and what it links to from here is there."""
-    assert "docs/api.md" in (ROOT / "README.md").read_text(encoding="utf-8")
-    assert "## The findings\n" in (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def test_every_block_is_run_here():
-    """There is no language on the page but those that are run or checked above."""
-    assert set(re.findall(r"^```(\w+)$", PAGE, re.M)) == {"python", "bash", "json", "text"}
+    assert '"404: Not Found"' in request("call/analyze/unknown")[1]
 
 
 def test_what_python_raises_is_on_the_page(address, place, tmp_path):

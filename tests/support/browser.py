@@ -1,11 +1,16 @@
 """Headless Chromium, with pages that may only send requests to this machine."""
 
+import base64
+import functools
+import hashlib
 import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import gradio
 import pytest
 
 from support import ROOT
@@ -58,3 +63,18 @@ def opened(browser, address: str, client: bytes | None = None, **options: Any) -
     page.close()
     own = r"(https?://(127\.0\.0\.1|localhost):|data:|blob:)"
     assert {url for url in requested if not re.match(own, url)} <= ({COPY} if client else set())
+
+
+@functools.cache
+def javascript_client() -> bytes:
+    """Gradio's JavaScript client, as the installed Gradio has it in the script of its own page."""
+    assets = Path(gradio.__file__).parent / "templates" / "frontend" / "assets"
+    (script,) = assets.glob("index-*.js")
+    source = script.read_text(encoding="utf-8")
+    (name,) = set(re.findall(r"Client:(\w+),app_mode", source))
+    return f"{source}\nexport {{ {name} as Client }};".encode()
+
+
+def integrity(content: bytes) -> str:
+    """The hash of a script, as an `integrity` attribute has it."""
+    return "sha384-" + base64.b64encode(hashlib.sha384(content).digest()).decode()

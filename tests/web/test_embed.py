@@ -1,24 +1,21 @@
 """The demo in other people's pages, in a real browser: they lie on another host than it does."""
 
-import base64
 import functools
-import hashlib
 import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
-import gradio
 import httpx
 import pytest
 from gradio_client import Client, handle_file
-from support import IMAGE, ROOT
-from support.browser import COPY, HASH, chromium, opened
+from support import IMAGE, ROOT, documents
+from support.browser import COPY, HASH, chromium, integrity, javascript_client, opened
 from support.served import app
 
+from cxr.web.page import embedding
 from cxr_labels import LABELS
 
 DOCS = ROOT / "docs"
@@ -54,7 +51,7 @@ def elsewhere() -> Iterator[str]:
         def do_GET(self) -> None:
             if not self.path.startswith("/embed-js.html"):
                 return super().do_GET()
-            content = JS.replace(HASH, _hash(javascript_client())).encode()
+            content = JS.replace(HASH, integrity(javascript_client())).encode()
             self.send_response(200)
             self.send_header("Content-Type", "text/html")
             self.send_header("Content-Length", str(len(content)))
@@ -71,20 +68,6 @@ def elsewhere() -> Iterator[str]:
     yield f"http://localhost:{server.server_port}"
     server.shutdown()
     server.server_close()
-
-
-@functools.cache
-def javascript_client() -> bytes:
-    """Gradio's JavaScript client, as the installed Gradio has it inside its own page's script."""
-    assets = Path(gradio.__file__).parent / "templates" / "frontend" / "assets"
-    (script,) = assets.glob("index-*.js")
-    source = script.read_text(encoding="utf-8")
-    (name,) = set(re.findall(r"Client:(\w+),app_mode", source))
-    return f"{source}\nexport {{ {name} as Client }};".encode()
-
-
-def _hash(content: bytes) -> str:
-    return "sha384-" + base64.b64encode(hashlib.sha384(content).digest()).decode()
 
 
 @contextmanager
@@ -322,3 +305,17 @@ def test_pages_name_one_demo_and_one_version_of_the_client():
         assert len(re.findall(r"http://127\.0\.0\.1", text)) == 1
     assert re.search(r"@gradio/client@\d+\.\d+\.\d+/", COPY)
     assert JS.count(COPY) == 2
+
+
+def test_snippets_on_the_page_are_those_of_the_demo():
+    """docs/embedding.md has the snippets of the About tab, with the address of a Space."""
+    html = documents.blocks(DOCS / "embedding.md", "html")
+    html = [text.replace("https://OWNER-SPACE.hf.space", "ADDRESS") for text in html]
+    assert html == [embedding.FRAME, embedding.COMPONENT]
+
+
+def test_examples_are_served_as_the_page_says():
+    """The command of docs/embedding.md serves the folder of the examples."""
+    (command,) = documents.blocks(DOCS / "embedding.md", "sh")
+    assert command.split()[:3] == ["python", "-m", "http.server"]
+    assert (ROOT / command.split()[4] / "embed.html").is_file()

@@ -1,4 +1,4 @@
-"""docs/training.md and notebooks/train.ipynb: every command is understood, and the cells run."""
+"""docs/training.md and notebooks/train.ipynb: the jobs, the unpacking and the cells run."""
 
 import json
 import os
@@ -11,62 +11,27 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from accelerate.commands.launch import launch_command_parser
-from support import ROOT, planted
+from support import ROOT, documents, planted
 from support.images import RELEASE_HEADER, Row, make_release_folder, write_table
 
-import train
-from cxr.cli import main as command_line
 from cxr.datasets import nih
 
-GUIDE = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
-LINES = "".join(re.findall(r"```bash\n(.*?)```", GUIDE, flags=re.DOTALL)).splitlines()
+GUIDE = documents.DOCS / "training.md"
 NOTEBOOK = json.loads((ROOT / "notebooks" / "train.ipynb").read_text(encoding="utf-8"))
 CELLS = ["".join(cell["source"]) for cell in NOTEBOOK["cells"] if cell["cell_type"] == "code"]
-# Read below by tests of their own.
 UNPACKING = ("mkdir", "for", "mv")
 JOBS = ("hf", "jobs", "run")
 HF = str(Path(sys.executable).with_name("hf"))
 
 
-def understood(words: list[str]) -> None:
-    """Fails where the program would reject such a command line."""
-    match words:
-        case ["python", "train.py", *options]:
-            train.parse(options)
-        case ["python", "-m", "cxr", *options]:
-            command_line.make_parser().parse_args(options)
-        case ["accelerate", "launch", *options]:
-            launched = launch_command_parser().parse_args(options)
-            assert launched.training_script == "train.py"
-            assert launched.multi_gpu
-            train.parse(launched.training_script_args)
-        case ["pip", "install", *options]:
-            assert set(options[::2]) == {"-r"}
-            assert all((ROOT / name).is_file() for name in options[1::2])
-        case ["git", "clone", "--depth", "1", *_] | ["cd", "code"]:
-            pass
-        case _:
-            raise AssertionError(f"no test reads {shlex.join(words)!r}")
-
-
 def starting(*words: str) -> list[str]:
-    """The lines of the guide that begin so."""
-    return [line for line in LINES if tuple(line.split()[: len(words)]) == words]
-
-
-ELSEWHERE = {*starting("hf"), *(line for word in UNPACKING for line in starting(word))}
-
-
-@pytest.mark.parametrize("line", [line for line in LINES if line not in ELSEWHERE])
-def test_command_in_guide_is_understood(line):
-    """Each command of docs/training.md is one that its program takes."""
-    understood(shlex.split(line))
+    """The command lines of the guide that begin with these words."""
+    return documents.commands(GUIDE, *words)
 
 
 @pytest.mark.parametrize("line", starting(*JOBS))
 def test_job_in_guide_is_understood(line, tmp_path):
-    """The Hub's own client takes each job, and the job each command that it is to run."""
+    """The Hub's own client accepts each job, and the programs accept the commands of the job."""
     words = shlex.split(line)
     done = subprocess.run(
         [HF, *JOBS[1:], "--dry-run", *words[len(JOBS) :]],
@@ -79,12 +44,12 @@ def test_job_in_guide_is_understood(line, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "Job not submitted" in done.stdout
     for command in words[-1].split("&&"):
-        understood(shlex.split(command))
+        documents.assert_understood(shlex.split(command))
 
 
 @pytest.mark.parametrize("line", ["hf auth login", "hf jobs hardware"])
 def test_commands_of_the_hubs_client_are_known(line):
-    """The other commands that the guide asks of the Hub's client are ones that it has."""
+    """The Hub's client has the other commands of the guide."""
     assert {*starting("hf")} == {*starting(*JOBS), "hf auth login", "hf jobs hardware"}
     _, *words = line.split()
     subprocess.run([HF, *words, "--help"], check=True, capture_output=True)
@@ -112,7 +77,9 @@ def test_cache_sizes_in_guide_are_right():
     """The table's sizes are images x side x side bytes, in GB."""
     images = {"Kaggle sample": 5_606, "full release": 112_120}
     for name, count in images.items():
-        (row,) = [line for line in GUIDE.splitlines() if line.startswith(f"| {name} |")]
+        (row,) = [
+            line for line in documents.text(GUIDE).splitlines() if line.startswith(f"| {name} |")
+        ]
         said = [float(size) for size in re.findall(r"([\d.]+) GB", row)[1:]]
         assert said == pytest.approx([count * side**2 / 1e9 for side in (224, 320, 512)], rel=0.02)
 
@@ -124,6 +91,7 @@ def test_notebook_holds_no_output():
     assert not any(cell["outputs"] or cell["execution_count"] for cell in cells)
 
 
+@pytest.mark.slow
 def test_notebook_runs(tmp_path):
     """All cells, with a small set named in the first: clone, install, train, measure, try, pack."""
     data = planted.make_folder(tmp_path / "images", patients=20)
