@@ -45,9 +45,9 @@ def hub_name(text: str) -> "HubName":
 
 def hub_repository(text: str) -> "HubName":
     """OWNER/NAME, to write to."""
-    from cxr.model import publish
+    from cxr.model import hub
 
-    return _read(publish.repository, text)
+    return _read(hub.parse_repository, text)
 
 
 def prevalence(text: str) -> "Prevalence":

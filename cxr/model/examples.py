@@ -1,6 +1,7 @@
-"""The images that the page offers: those of the model folder first, then those of the project."""
+"""The example images that the page offers: those of the model folder, then those of the project."""
 
 import csv
+import os
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -10,14 +11,20 @@ from cxr.model import folder_files, model_folder
 
 PROJECT = Path(__file__).parents[2] / "examples"
 TABLE = "examples.csv"  # file, labels, source
-MOST = 24  # images of one folder that are offered; each is read when the page starts
-_LARGEST = 2**20  # bytes of the table
-_LONGEST = 1000  # letters of a text in the table
+MOST = 24  # images of one folder; the page reads each of them when it starts
+_MAX_BYTES = 2**20  # of the table
+_MAX_LENGTH = 1000  # characters of a text in the table
 
 
 @dataclass(frozen=True)
 class ExampleImage:
-    """An image offered on the page: its file, true labels ("A|B", "" if unknown) and source."""
+    """An example image.
+
+    Attributes:
+        path: Its file.
+        labels: Its true labels, "A|B"; "" if unknown.
+        source: Where it comes from, a sentence.
+    """
 
     path: Path
     labels: str
@@ -25,39 +32,45 @@ class ExampleImage:
 
     @property
     def caption(self) -> str:
-        """A few words under its image: its labels, or its name where they are not known."""
+        """Its labels for readers, or its name if they are unknown."""
         words = self.labels.replace("|", ", ") or self.path.stem
         return words.replace("_", " ")
 
 
 def find(folder: Path) -> list[ExampleImage]:
-    """The example images of a model folder and of the project, as their examples.csv list them."""
-    return read(folder / model_folder.EXAMPLES) + read(PROJECT)
+    """The images of a model folder and of the project that can be read."""
+    listed_images = listed(folder / model_folder.EXAMPLES) + listed(PROJECT)
+    return [image for image in listed_images if _is_readable(image.path)]
 
 
-def read(folder: Path) -> list[ExampleImage]:
-    """The images of one folder of examples, as its table lists them; none where it has no table."""
+def listed(folder: Path) -> list[ExampleImage]:
+    """The images that the table of a folder of examples lists; none if it has no table.
+
+    The table may be anybody's: only image files in the folder itself count. They are not decoded.
+    """
     table = folder / TABLE
     try:
-        if table.stat().st_size > _LARGEST:
+        if table.stat().st_size > _MAX_BYTES:
             return []
         with table.open(encoding="utf-8-sig", errors="replace", newline="") as file:
             rows = list(islice(csv.DictReader(file), MOST))
     except (OSError, csv.Error):
         return []
     images = [
-        ExampleImage(folder / name, labels[:_LONGEST], source[:_LONGEST])
+        ExampleImage(folder / name, labels[:_MAX_LENGTH], source[:_MAX_LENGTH])
         for name, labels, source in (
             [row.get(column) or "" for column in ("file", "labels", "source")] for row in rows
         )
     ]
-    return [image for image in images if _is_an_image_of(folder, image.path)]
+    return [image for image in images if _is_image_in(folder, image.path)]
 
 
-def _is_an_image_of(folder: Path, path: Path) -> bool:
-    """Whether the file lies in the folder itself and can be read: the table may be anybody's."""
-    if not folder_files.lies_in(folder, path):
-        return False
+def _is_image_in(folder: Path, path: Path) -> bool:
+    is_image = path.suffix.lower() in imaging.SUFFIXES
+    return is_image and folder_files.lies_in(folder, path) and os.path.isfile(path)
+
+
+def _is_readable(path: Path) -> bool:
     try:
         imaging.read_image(path)
     except imaging.ImageError:

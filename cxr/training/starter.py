@@ -1,9 +1,9 @@
-"""Takes over a finished run as the starter that the repository carries.
+"""Copies a finished run to the folder of the starter, which the repository carries.
 
     python -m cxr.training.starter runs/starter models/starter
 
-Leaves out what may not be committed (the pickle, the report and every figure that shows images) and
-what the page does not need (the run's logs and its held-out predictions).
+Only files that `model_folder.FILES` marks as committed are copied: no pickle, no file that shows
+images, nothing that only describes the run.
 """
 
 import shutil
@@ -11,36 +11,25 @@ import sys
 from pathlib import Path
 
 from cxr.model import model_folder
-from cxr.model.config import write_config
-
-FILES = (
-    model_folder.ONNX,
-    model_folder.SAFETENSORS,
-    model_folder.SPLITS,
-    model_folder.METRICS,
-    model_folder.CARD,
-    model_folder.INPUT_CHECK,
-)
 
 
-def take_over(run: Path, starter: Path) -> None:
-    """Replaces the folder `starter` by the files of the finished run that may be committed.
+def replace_starter(run: Path, starter: Path) -> None:
+    """Replaces the folder `starter` by the committed files of a finished run.
 
-    Raises ModelFolderError when the run is not a complete model folder.
+    Raises:
+        ModelFolderError: The run is not a complete model folder.
     """
     config = model_folder.load(run)
+    names = [name for name in model_folder.present(run) if model_folder.is_committed(name)]
+    model_folder.check_published(config, names, str(run))
     fresh = starter.with_name(starter.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
-    (fresh / model_folder.FIGURES).mkdir(parents=True)
-    for name in FILES:
+    for name in names:
+        (fresh / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(run / name, fresh / name)
-    for figure in sorted((run / model_folder.FIGURES).glob("*.png")):
-        if figure.name != model_folder.BATCH:
-            shutil.copyfile(figure, fresh / model_folder.FIGURES / figure.name)
-    write_config(fresh / model_folder.CONFIG, config)
     shutil.rmtree(starter, ignore_errors=True)
     fresh.rename(starter)
 
 
 if __name__ == "__main__":
-    take_over(Path(sys.argv[1]), Path(sys.argv[2]))
+    replace_starter(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,25 +1,23 @@
-"""Puts the demo on a Space of the Hugging Face Hub, serving one commit of one model.
+"""Puts the demo on a Space of the Hugging Face Hub, where it serves one commit of one model.
 
     deploy(parse("OWNER/SPACE"), look_up(parse("OWNER/NAME")))
 
-The Space's files arrive in one commit. Doing it again is harmless: what is there already is not
-sent, what is there no longer in the project is deleted.
+The Space's files arrive in one commit. Deploying again is harmless: unchanged files are not sent,
+and files that the project no longer has are deleted.
 """
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
-from cxr.model import hub, model_folder, resolve
+from cxr.model import hub, model_folder
 from cxr.model.config import read_config
-from cxr.model.errors import HubAway, HubError, ModelFolderError
+from cxr.model.errors import HubAway, HubError
 from cxr.model.hub import HubName
 from cxr.web import space
 from cxr.web.space import ServedModel, Space, SpaceError
 
-# What of a Space is the Hub's own, and stays.
-_OF_THE_HUB = {".gitattributes"}
-_OF_EVERY_MODEL = (model_folder.CONFIG, model_folder.ONNX)
+_FILES_OF_THE_HUB = {".gitattributes"}  # which it adds to a repository by itself
 
 
 @dataclass(frozen=True)
@@ -46,46 +44,43 @@ def hardware_names() -> list[str]:
 
 
 def look_up(model: HubName) -> ServedModel:
-    """A model on the Hub, pinned: to its newest commit, when the name has none.
+    """Looks at a model on the Hub, and pins it to its newest commit if its name has none.
 
-    Raises HubError when it cannot be had, ModelFolderError when it is no model folder that this
-    program serves.
+    Raises:
+        HubError: It cannot be downloaded.
+        ModelFolderError: It is no model folder that this program can serve.
     """
     from huggingface_hub import HfApi, hf_hub_download
 
-    with hub.speaking_plainly(model):
+    with hub.plain_errors(model):
         info = HfApi().model_info(model.repository, revision=model.revision)
         pinned = HubName(model.repository, info.sha)
-        names = sorted(file.rfilename for file in info.siblings or ())
         path = hf_hub_download(model.repository, model_folder.CONFIG, revision=info.sha)
+    names = sorted(file.rfilename for file in info.siblings or ())
+    served = tuple(name for name in names if model_folder.is_served(name))
     config = read_config(Path(path), str(pinned))
-    needed = [model_folder.CONFIG, model_folder.ONNX]
-    needed += [config.input_check.file] if config.input_check else []
-    read = tuple(name for name in names if resolve.is_wanted(name))
-    for file in needed:
-        if file not in read:
-            raise ModelFolderError(f"The model folder {str(pinned)!r} has no {file}.")
-    return ServedModel(pinned, read, public=not (info.private or info.gated))
+    model_folder.check_served(config, served, str(pinned))
+    return ServedModel(pinned, served, public=not (info.private or info.gated))
 
 
 def rehearse(
     name: HubName, model: HubName, *, private: bool = False, hardware: str | None = None
 ) -> str:
-    """What `deploy` would send and set, in words; nothing is changed, and no token is needed.
+    """Describes what `deploy` would send and set. Nothing is changed, and no token is needed.
 
-    A pinned model is looked up only where the Hub can be asked. Raises HubError, ModelFolderError,
-    SpaceError.
+    A pinned model is looked up only if the Hub can be asked.
+
+    Raises:
+        HubError, ModelFolderError, SpaceError: As `look_up` and `deploy` do.
     """
-    unasked = []
+    notes = []
     try:
         served = look_up(model)
     except HubAway:
         if model.revision is None:
             raise
-        served = ServedModel(model, _OF_EVERY_MODEL)
-        unasked = [
-            "The Hub could not be asked: the model was not looked at, nor what it is made of."
-        ]
+        served = ServedModel(model, model_folder.REQUIRED_TO_SERVE)
+        notes = ["The Hub could not be asked: the model and its files were not checked."]
     planned = Space(name, served, _api().endpoint, hardware)
     files = space.contents(planned)
     lines = [
@@ -98,60 +93,66 @@ def rehearse(
         *(f"{len(content):>9,}  {path}" for path, content in files.items()),
         f"{space.weight(files):>9,}  bytes in {len(files)} files. Nothing was sent.",
     ]
-    return "\n".join([*lines, *unasked, *_remarks(served)])
+    return "\n".join([*lines, *notes, *_remarks(served)])
 
 
 def deploy(
     name: HubName, model: ServedModel, *, private: bool = False, hardware: str | None = None
 ) -> Deployed:
-    """Makes the Space, or brings it up to date: hardware, model and files.
+    """Creates the Space, or brings it up to date: hardware, model and files.
 
-    private: of a new Space; one that is public already is rejected.
-    hardware: one of `hardware_names`; None leaves it as it is.
-    Raises HubError, SpaceError.
+    Args:
+        name: The Space.
+        model: The model that it serves.
+        private: Makes a new Space private; an existing public one is rejected.
+        hardware: One of `hardware_names`; None leaves it as it is.
+
+    Raises:
+        HubError: The Hub rejected a request or cannot be reached.
+        SpaceError: The Space cannot be put together.
     """
     from huggingface_hub import get_token
 
     if get_token() is None:
         raise HubError(hub.NOT_SIGNED_IN)
     api = _api()
-    with hub.speaking_plainly(name):
-        there = _find(api, name)
-        wanted = Space(name, model, api.endpoint, hardware or _hardware_of(there))
+    with hub.plain_errors(name):
+        existing = _find(api, name)
+        wanted = Space(name, model, api.endpoint, hardware or _hardware_of(existing))
         files = space.contents(wanted)
-        if there is None:
-            _make(api, wanted, private)
-        elif private and not there.private:
+        if existing is None:
+            _create(api, wanted, private)
+        elif private and not existing.private:
             raise SpaceError(
                 f"{name.repository!r} is public already; make it private in its settings on the "
                 "Hub, then deploy again."
             )
         else:
-            _set(api, wanted, anew=hardware is not None)
-        known = {file.rfilename for file in there.siblings or ()} if there else set()
-        return Deployed(wanted, _send(api, wanted, files, known - files.keys() - _OF_THE_HUB))
+            _configure(api, wanted, set_hardware=hardware is not None)
+        known = {file.rfilename for file in existing.siblings or ()} if existing else set()
+        return Deployed(wanted, _send(api, wanted, files, known - files.keys() - _FILES_OF_THE_HUB))
 
 
-def _make(api, wanted: Space, private: bool) -> None:
-    """An empty Space, which has its model before it has any code."""
+def _create(api, wanted: Space, private: bool) -> None:
+    """Creates an empty Space, which knows its model before it has any code."""
     api.create_repo(
         wanted.name.repository,
         repo_type="space",
         space_sdk="gradio",
-        private=private or None,  # None: as its owner has it
+        private=private or None,  # None: the owner's default
         space_hardware=wanted.hardware,
         space_variables=[{"key": space.VARIABLE, "value": wanted.value}],
     )
 
 
-def _set(api, wanted: Space, anew: bool) -> None:
-    """The model, and `anew` the hardware, of a Space that is there, before its code changes.
+def _configure(api, wanted: Space, set_hardware: bool) -> None:
+    """Sets hardware and model of an existing Space, before its code changes.
 
-    Hardware first: it costs money, so there the Hub may reject, and nothing has changed yet. The
-    model before the code: the new code is checked with the new model, and may not know the old one.
+    Hardware comes first: it costs money, so the Hub may reject it, and then nothing has changed.
+    The model comes before the code, for new code may not be able to read the old model.
     """
     repository = wanted.name.repository
-    if anew:
+    if set_hardware:
         api.request_space_hardware(repository, wanted.hardware)
     variable = api.get_space_variables(repository).get(space.VARIABLE)
     if variable is None or variable.value != wanted.value:  # setting it restarts the Space
@@ -159,7 +160,7 @@ def _set(api, wanted: Space, anew: bool) -> None:
 
 
 def _send(api, wanted: Space, files: dict[str, bytes], gone: AbstractSet[str]) -> str:
-    """One commit with these files and without those that are gone; returns its 40 digits."""
+    """Makes one commit with these files and without those that are gone; returns its 40 digits."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
     from huggingface_hub.errors import BadRequestError
 
@@ -173,14 +174,14 @@ def _send(api, wanted: Space, files: dict[str, bytes], gone: AbstractSet[str]) -
             repo_type="space",
         ).oid
     except ValueError as error:
-        # So the client says that the Hub has looked at the header and rejects it.
+        # The form in which the client reports that the Hub rejects the header.
         if isinstance(error.__cause__, BadRequestError):
-            raise SpaceError(f"The Hub does not take the header of {space.CARD}.") from error
+            raise SpaceError(f"The Hub does not accept the header of {space.CARD}.") from error
         raise
 
 
 def _find(api, name: HubName):
-    """What the Hub says of the Space, None when there is none."""
+    """The Hub's information on the Space; None if there is none."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
     try:
@@ -189,14 +190,14 @@ def _find(api, name: HubName):
         return None
 
 
-def _hardware_of(there) -> str | None:
-    """What a Space runs on, or will as soon as the Hub has it."""
-    runtime = there.runtime if there else None
+def _hardware_of(existing) -> str | None:
+    """What a Space runs on, or what was requested for it."""
+    runtime = existing.runtime if existing else None
     return (runtime.requested_hardware or runtime.hardware) if runtime else None
 
 
 def _remarks(model: ServedModel) -> list[str]:
-    """What is left to do for somebody whose model is not public."""
+    """What is left to do if the model is not public."""
     if model.public:
         return []
     return [
@@ -208,5 +209,5 @@ def _remarks(model: ServedModel) -> list[str]:
 def _api():
     from huggingface_hub import HfApi
 
-    hub.give_up_in_time()
+    hub.set_time_limits()
     return HfApi()

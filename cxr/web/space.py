@@ -1,5 +1,5 @@
-"""What a Space of this project holds: the page, its half of the code, examples, and a README that
-names the model. No model: the Hub has it already.
+"""The files of a Space: app.py, the packages that it imports, examples, and a README that names the
+model. The model itself is not among them: the Space downloads it from the Hub.
 """
 
 import csv
@@ -20,24 +20,26 @@ _PYTHON_OF_ZERO_GPU = "3.12"  # it offers 3.10 and 3.12 only, and 3.10 is too ol
 THUMBNAIL = "thumbnail.jpg"
 CARD = "README.md"
 
-_AS_THEY_ARE = ("app.py", "cxr_labels.py", "requirements.txt", "LICENSE")
+_TOP_LEVEL = ("app.py", "cxr_labels.py", "requirements.txt", "LICENSE")
 _CODE = "cxr"
+_NOT_FOR_THE_APP = ("cli", "datasets", "evaluation", "training")  # packages of cxr
+_OF_THE_CLI = ("cxr/cli/__init__.py", "cxr/cli/environment.py")  # app.py imports them
 _SUFFIXES = (".py", ".js", ".css", ".jinja")
-_TRAINING = "cxr/training"
 _EXAMPLES = "examples"
 
 
 class SpaceError(RuntimeError):
-    """A Space that cannot be put together; the message is one sentence for a layman."""
+    """A Space that cannot be put together; the message is one sentence for a layperson."""
 
 
 @dataclass(frozen=True)
 class ServedModel:
     """The model that a Space serves.
 
-    name: pinned to a commit.
-    files: what serving reads of it.
-    public: whether anybody may read it; the Space needs a token of its own for others.
+    Attributes:
+        name: Pinned to a commit.
+        files: Those that inference reads.
+        public: Whether anybody may read it; if not, the Space needs a token of its own.
     """
 
     name: HubName
@@ -46,10 +48,10 @@ class ServedModel:
 
     @property
     def can_be_preloaded(self) -> bool:
-        """Whether the Space's build can fetch it.
+        """Whether the Space's build can download it.
 
-        That a build sees the Space's token is not documented, and one that cannot fetch fails; and
-        the entry for it has no way to write a name with a space.
+        Preloading private repositories is not supported, and `preload_from_hub` has no way to write
+        a file name with a space or a comma.
         """
         return self.public and not any(" " in file or "," in file for file in self.files)
 
@@ -58,8 +60,11 @@ class ServedModel:
 class Space:
     """A Space of this project.
 
-    endpoint: address of its Hub, for links.
-    hardware: what it runs on, None when that is the Hub's choice.
+    Attributes:
+        name: Its repository.
+        model: The model that it serves.
+        endpoint: Address of its Hub, for links.
+        hardware: What it runs on; None leaves the choice to the Hub.
     """
 
     name: HubName
@@ -73,12 +78,16 @@ class Space:
 
     @property
     def value(self) -> str:
-        """What its variable says."""
+        """The value of its variable."""
         return str(self.model.name)
 
 
 def contents(space: Space) -> dict[str, bytes]:
-    """The files of a Space, {path: content}, README first. Raises SpaceError."""
+    """The files of a Space, {path: content}, README first.
+
+    Raises:
+        SpaceError: A file cannot be read, or they are too many or too large.
+    """
     files = {CARD: card(space).encode()}
     files |= {path: _read(path) for path in _paths()}
     files[THUMBNAIL] = _read(f"docs/{THUMBNAIL}")
@@ -98,7 +107,7 @@ def contents(space: Space) -> dict[str, bytes]:
 
 
 def weight(files: dict[str, bytes]) -> int:
-    """What the files weigh together, in bytes."""
+    """The size of all files in bytes."""
     return sum(map(len, files.values()))
 
 
@@ -108,11 +117,11 @@ def card(space: Space) -> str:
 
 
 def header(space: Space) -> str:
-    """The YAML that configures the Space: that of the project's README, and the model."""
+    """The YAML that configures the Space: the header of the project's README, and the model."""
     from huggingface_hub import metadata_load
     from huggingface_hub.utils import yaml_dump
 
-    _read(CARD)  # for the sentence when it is missing
+    _read(CARD)  # raises SpaceError if it is missing
     fields = metadata_load(ROOT / CARD) or {}
     if space.hardware == ZERO_GPU:
         fields["python_version"] = _PYTHON_OF_ZERO_GPU
@@ -130,10 +139,10 @@ def _page(space: Space) -> str:
     return f"""\
 # Findings on a chest X-ray
 
-A model scores the 14 findings of NIH ChestX-ray14 on a frontal chest X-ray, says how sure it is, and
-shows where on the image the heatmap lies.
+A model estimates the probability of the 14 findings of NIH ChestX-ray14 on a frontal chest X-ray,
+and shows a heatmap for each finding.
 
-**{NOT_FOR_CLINICAL_USE}** A score is a model's estimate at a stated prevalence, and a low score
+**{NOT_FOR_CLINICAL_USE}** Probabilities are estimates at a stated prevalence, and a low probability
 does not rule out disease. Choose only images that you may share: what you upload is sent to this
 Space.
 
@@ -142,20 +151,21 @@ Model: [{repository}]({address}) at commit
 says what it was trained on and how well it does.
 
 The code that runs here is in the files of this Space, under Apache-2.0; `{_EXAMPLES}/examples.csv`
-says where the example images come from. Scripts may call `/predict`, `/analyze` and `/explain`: "Use
-via API", at the foot of the page, shows how.
+says where the example images come from. Scripts may call `/predict`, `/analyze` and `/explain`:
+"Use via API", at the foot of the page, shows how.
 """
 
 
 def _paths() -> list[str]:
-    """What is sent as it lies in the project, in order."""
-    code = [
-        str(path.relative_to(ROOT).as_posix())
+    """The files of the project that are sent unchanged, in order."""
+    code = sorted(
+        path.relative_to(ROOT).as_posix()
         for path in (ROOT / _CODE).rglob("*")
         if path.suffix in _SUFFIXES
-    ]
-    serving = sorted(path for path in code if not path.startswith(f"{_TRAINING}/"))
-    return [*_AS_THEY_ARE, *serving, *_examples()]
+    )
+    left_out = tuple(f"{_CODE}/{package}/" for package in _NOT_FOR_THE_APP)
+    app = [path for path in code if path in _OF_THE_CLI or not path.startswith(left_out)]
+    return [*_TOP_LEVEL, *app, *_examples()]
 
 
 def _examples() -> list[str]:

@@ -4,17 +4,14 @@ import pickle
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from onnx import TensorProto, helper, numpy_helper
-from support import hub_standin
 from support.fetching import (
     FETCHED,
-    FILES,
     IMAGE,
     NAME,
     ROOT,
@@ -28,16 +25,8 @@ from support.served import app
 
 from cxr.deadline import run_with_timeout
 from cxr.model import examples
-from cxr.model.resolve import MAX_FILES
+from cxr.model.download import MAX_FILES
 from cxr.web.page import texts
-
-
-@pytest.fixture
-def hub() -> Iterator[Hub]:
-    """A Hub with one model."""
-    with hub_standin.running() as started:
-        started.put(NAME, FILES)
-        yield started
 
 
 class Evil:
@@ -145,14 +134,14 @@ def test_odd_table_of_examples_offers_nothing(tmp_path, table):
     """A table that is too long, cut or no table at all is passed over."""
     (tmp_path / "image.png").write_bytes(IMAGE.read_bytes())
     (tmp_path / "examples.csv").write_bytes(table)
-    assert examples.read(tmp_path) == []
+    assert examples.listed(tmp_path) == []
 
 
 def test_table_of_examples_offers_no_more_than_a_page_holds(tmp_path):
     """However long the table, so many images are read at the start and no more."""
     (tmp_path / "image.png").write_bytes(IMAGE.read_bytes())
     (tmp_path / "examples.csv").write_bytes(b"file\n" + b"image.png\n" * 1000)
-    assert len(examples.read(tmp_path)) == examples.MOST
+    assert len(examples.listed(tmp_path)) == examples.MOST
 
 
 @pytest.mark.parametrize(

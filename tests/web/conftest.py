@@ -1,11 +1,14 @@
-"""Fixtures of the tests that open the page in a browser."""
+"""Fixtures of the tests of the page: an app, a browser, and a Hub with a model."""
 
 from collections.abc import Iterator
 
 import pytest
-from support import STARTER
+from support import STARTER, hub_standin
 from support.browser import chromium
+from support.deploying import MODEL
+from support.hub_standin import Hub
 from support.page import Opened, answer
+from support.published import published
 from support.served import app
 
 from cxr.inference.predictor import Predictor
@@ -55,3 +58,11 @@ def viewer(looked_at):
     looked_at.locator('[data-part="draw-boxes"]').check()
     looked_at.get_by_role("button", name="Reset").click()
     return looked_at
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    """A Hub with a model on it."""
+    with hub_standin.running() as running:
+        running.put(MODEL, published())
+        yield running

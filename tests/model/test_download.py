@@ -1,0 +1,206 @@
+"""Downloading a model: which files, the cache, interruptions, and a Hub that is away.
+
+The Hub's own client downloads from a stand-in; the model has the starter's files.
+"""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+
+import pytest
+from support import hub_standin
+from support.fetching import (
+    ALL_DIGITS,
+    AWAY,
+    FETCHED,
+    FILES,
+    IMAGE,
+    IN_THE_CACHE,
+    NAME,
+    ROOT,
+    changed,
+    environment,
+    nobody,
+    predict,
+    revision_of,
+    sentence_of,
+)
+
+
+def test_fetched_model_answers_as_its_folder_does(fetched, tmp_path):
+    """The answer is that of the same files on disk, with OWNER/NAME and the commit beside it."""
+    home, commit = fetched
+    with nobody() as address:
+        there = json.loads(predict(address, home).stdout)
+        here = json.loads(predict(address, tmp_path, "models/starter").stdout)
+    assert (here["model"], here["revision"]) == ("starter", None)
+    assert there == here | {"model": NAME, "revision": commit}
+
+
+def test_only_what_serving_reads_is_fetched(hub, tmp_path):
+    """One question, then each file that serving reads, from that commit, config.json last."""
+    done = predict(hub, tmp_path)
+    first, *others = hub.requests
+    assert first == f"GET /api/models/{NAME}"
+    prefix = f"/{NAME}/resolve/{revision_of(done)}/"
+    asked = [request.split(" ", 1) for request in others]
+    assert {path.removeprefix(prefix) for _, path in asked} == FETCHED
+    assert asked[-1] == ["GET", f"{prefix}config.json"]
+
+
+def test_new_commit_is_picked_up_by_the_next_start(hub, tmp_path):
+    """Without a commit in its name, a model is the newest one of each start."""
+    first = revision_of(predict(hub, tmp_path))
+    second = hub.put(NAME, changed(training={"seed": 7}))
+    assert first != second
+    assert revision_of(predict(hub, tmp_path)) == second
+
+
+def test_pinned_commit_stays(hub, tmp_path):
+    """OWNER/NAME@REVISION is that commit, whatever came after it."""
+    (old,) = (commit.sha for commit in hub.repositories[NAME].commits[1:])
+    hub.put(NAME, changed(training={"seed": 7}))
+    assert revision_of(predict(hub, tmp_path, f"{NAME}@{old}")) == old
+
+
+def test_pinned_commit_in_the_cache_asks_nothing(fetched, hub):
+    """Once it is there, a pinned commit is answered without a request, and without a note."""
+    home, commit = fetched
+    done = predict(hub, home, f"{NAME}@{commit}")
+    assert revision_of(done) == commit
+    assert hub.requests == []
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("away", AWAY)
+def test_cache_answers_when_the_hub_is_away(fetched, away):
+    """With the model in the cache, a Hub that cannot be asked is a note, not an error."""
+    home, commit = fetched
+    with AWAY[away]() as address:
+        done = predict(address, home)
+    assert revision_of(done) == commit
+    assert IN_THE_CACHE in done.stderr
+
+
+def test_cache_answers_when_the_hub_is_switched_off(fetched, hub):
+    """HF_HUB_OFFLINE=1: no request, the cached model and the note."""
+    home, commit = fetched
+    done = predict(hub, home, HF_HUB_OFFLINE="1")
+    assert revision_of(done) == commit
+    assert IN_THE_CACHE in done.stderr
+    assert hub.requests == []
+
+
+@pytest.mark.parametrize(
+    ("away", "words"),
+    [
+        ("rejected", "The Hub cannot be reached; check the network"),
+        ("silent", "The Hub cannot be reached; check the network"),
+        ("overloaded", "The Hub is not able to answer just now (status 503)"),
+        ("too many questions", "The Hub is not able to answer just now (status 429)"),
+        ("a page that wants a sign-in", "What answers is not the Hub"),
+        ("JSON of something else", "What answers is not the Hub"),
+    ],
+)
+def test_away_without_a_cache_is_said_in_a_sentence(tmp_path, away, words):
+    """Nothing in the cache and no Hub: the reason, and never another model."""
+    with AWAY[away]() as address:
+        assert words in sentence_of(predict(address, tmp_path))
+
+
+def test_pinned_commit_that_is_not_in_the_cache_needs_the_hub(fetched):
+    """Another commit of the same model does not stand in for it."""
+    with nobody() as address:
+        done = predict(address, fetched[0], f"{NAME}@{ALL_DIGITS}")
+    assert "The Hub cannot be reached" in sentence_of(done)
+
+
+def test_switched_off_without_a_cache_is_said_in_a_sentence(hub, tmp_path):
+    """HF_HUB_OFFLINE=1 is named as the reason."""
+    done = predict(hub, tmp_path, HF_HUB_OFFLINE="1")
+    assert "HF_HUB_OFFLINE; unset it" in sentence_of(done)
+
+
+def test_model_that_was_taken_back_is_not_answered_from_the_cache(home, hub):
+    """A Hub that says no is believed, though an older copy lies in the cache."""
+    hub.repositories.clear()
+    assert f"The Hub has no '{NAME}'" in sentence_of(predict(hub, home))
+
+
+@pytest.mark.parametrize("at", ["model.onnx", "config.json"])
+def test_half_a_download_is_not_taken_for_a_model(hub, tmp_path, at):
+    """Killed when it asks for a file: what is in the cache is no model; the next start makes it."""
+    with ExitStack() as stack:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cxr", "predict", NAME, str(IMAGE)],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment(hub, tmp_path),
+        )
+        stack.callback(process.wait)
+        stack.callback(process.send_signal, signal.SIGKILL)
+        hub.break_at, hub.break_for = 10**6, 1
+        while not any(request.endswith(f"/{at}") for request in hub.requests):
+            assert process.poll() is None
+            time.sleep(0.002)
+        with hub.lock:  # no further answer
+            process.kill()
+            process.wait()
+    with nobody() as address:
+        assert "The Hub cannot be reached" in sentence_of(predict(address, tmp_path))
+    assert revision_of(predict(hub, tmp_path)) == hub.repositories[NAME].commits[-1].sha
+
+
+def test_line_that_breaks_once_is_no_news(hub, tmp_path):
+    """A connection that is cut while a file is sent is taken up again by itself."""
+    hub.break_at = 2  # the answer with the first file
+    assert revision_of(predict(hub, tmp_path)) == hub.repositories[NAME].commits[-1].sha
+
+
+def test_line_that_stays_cut_is_said_in_a_sentence(hub, tmp_path):
+    """From the network's file on nothing is answered: a sentence; later all of it is fetched."""
+    hub.break_at, hub.break_for = 2, 10**6  # the answer to the first file
+    assert "The Hub cannot be reached" in sentence_of(predict(hub, tmp_path))
+    hub.break_at = None
+    assert revision_of(predict(hub, tmp_path)) == hub.repositories[NAME].commits[-1].sha
+
+
+def test_line_cut_within_a_new_commit_leaves_the_old_one(home, fetched, hub):
+    """A newer commit that cannot be fetched: the one in the cache, and the note."""
+    hub.put(NAME, FILES | {"README.md": b"# Newer"})
+    hub.break_at, hub.break_for = 2, 10**6
+    done = predict(hub, home)
+    assert revision_of(done) == fetched[1]
+    assert IN_THE_CACHE in done.stderr
+
+
+def test_damaged_cache_is_mended(home, fetched):
+    """A network that a crash cut short in the cache is fetched again; never served as it is."""
+    commit = fetched[1]
+    (network,) = home.rglob("model.onnx")
+    network.write_bytes(network.read_bytes()[:1000])
+    with nobody() as address:
+        sentence_of(predict(address, home, f"{NAME}@{commit}"))
+    with hub_standin.running() as hub:
+        assert hub.put(NAME, FILES) == commit
+        assert revision_of(predict(hub, home, f"{NAME}@{commit}")) == commit
+
+
+@pytest.mark.parametrize("ref", [b"", b"\xff\xfe", b"../../../etc", ALL_DIGITS.encode()])
+def test_damaged_note_of_the_newest_commit_is_no_model(home, ref):
+    """What the cache says of the newest commit is believed only if that commit is there."""
+    (main,) = home.rglob("refs/main")
+    main.write_bytes(ref)
+    with nobody() as address:
+        assert "The Hub cannot be reached" in sentence_of(predict(address, home))
+
+
+def test_cache_that_cannot_be_written_to_is_said_in_a_sentence(hub, tmp_path):
+    """A home that is a file: the reason, and what to do."""
+    (tmp_path / "home").write_text("no folder")
+    said = sentence_of(predict(hub, tmp_path / "home"))
+    assert "cannot be kept in the cache (Not a directory); make room or name another" in said

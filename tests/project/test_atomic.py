@@ -1,0 +1,38 @@
+"""Files that are written in one step: what readers see meanwhile, and who may read them."""
+
+import os
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from cxr import atomic
+
+
+@pytest.fixture(params=[0o022, 0o077])
+def umask(request):
+    """A umask for the test."""
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def test_permissions_are_those_of_the_umask(tmp_path, umask):
+    """safetensors makes its files readable by their owner only; others must read them too."""
+    with atomic.replacing(tmp_path / "model.safetensors") as part:
+        save_file({"weights": np.zeros(3, np.float32)}, part)
+    atomic.write_text(tmp_path / "text.txt", "text")
+    modes = {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {0o666 & ~umask}
+
+
+def test_failed_write_leaves_the_old_file(tmp_path):
+    """Nothing of the new file stays."""
+    path = tmp_path / "file.json"
+    atomic.write_json(path, {"a": 1})
+    with pytest.raises(ValueError, match="JSON compliant"):
+        atomic.write_json(path, {"a": float("nan")})
+    with pytest.raises(ZeroDivisionError), atomic.replacing(path) as part:
+        part.write_text(f"half {1 / 0}")
+    assert path.read_text() == '{\n  "a": 1\n}\n'
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,150 @@
+"""The files of a Space: which they are, their header, and their limits."""
+
+import csv
+import shutil
+from pathlib import Path
+
+import pytest
+from gradio_client import Client, handle_file
+from huggingface_hub import metadata_load
+from PIL import Image
+from support import IMAGE, ROOT
+from support.deploying import MODEL, SPACE, deployed, header, newest, tree
+from support.served import app
+
+from cxr.model import model_folder
+from cxr.model.hub import HubName
+from cxr.web import space
+from cxr.web.space import ServedModel, Space, SpaceError
+
+
+def _space() -> Space:
+    model = ServedModel(HubName(MODEL, "0" * 40), ("config.json", "model.onnx"))
+    return Space(HubName(SPACE), model, "https://hub")
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Path:
+    """A copy of what a Space is made of, to spoil."""
+    for name in space.contents(_space()):
+        source = f"docs/{name}" if name == space.THUMBNAIL else name
+        (tmp_path / source).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / source, tmp_path / source)
+    monkeypatch.setattr(space, "ROOT", tmp_path)
+    assert space.contents(_space())
+    return tmp_path
+
+
+def test_tree_above_10_mb_is_not_sent(project):
+    """The sentence has the weight and the largest file."""
+    image = project / "examples" / "large.png"
+    image.write_bytes(bytes(9_800_000))
+    with (project / "examples" / "examples.csv").open("a", newline="") as table:
+        csv.writer(table).writerow(["large.png", "", "none"])
+    with pytest.raises(SpaceError, match=r"10\.\d MB, .* largest file is 'examples/large.png'"):
+        space.contents(_space())
+
+
+def test_too_many_files_are_not_sent(project):
+    """The sentence has their number and the most there may be."""
+    for number in range(200):
+        (project / "cxr" / f"stray{number}.py").touch()
+    with pytest.raises(SpaceError, match=r"would have \d+ files, and 200 are the most"):
+        space.contents(_space())
+
+
+def test_missing_file_is_named(project):
+    """A project that is not whole is not deployed."""
+    (project / "LICENSE").unlink()
+    with pytest.raises(SpaceError, match="'LICENSE' cannot be read"):
+        space.contents(_space())
+
+
+def test_file_name_that_the_header_cannot_write_is_not_preloaded():
+    """An entry of `preload_from_hub` parts at spaces and commas."""
+    odd = ServedModel(HubName(MODEL, "0" * 40), ("config.json", "examples/an image.png"))
+    text = space.header(Space(HubName(SPACE), odd, "https://hub"))
+    assert "preload_from_hub" not in text
+
+
+def test_space_is_small_and_has_no_model(hub, tmp_path):
+    """Less than 10 MB, no weights, none of the training half, no script that makes examples."""
+    deployed(hub, tmp_path)
+    files = tree(hub)
+    total = sum(map(len, files.values()))
+    print(f"{total / 1e6:.2f} MB in {len(files)} files")
+    assert total < 10e6
+    assert not [path for path in files if path.endswith((".onnx", ".npz", ".safetensors", ".pkl"))]
+    assert not [path for path in files if "training" in path or "make_examples" in path]
+    assert {"app.py", "LICENSE", "requirements.txt", "examples/examples.csv"} < set(files)
+
+
+def test_header_pins_model_and_versions(hub, tmp_path):
+    """The header has the project's fields, the pinned Gradio, and the model at its commit."""
+    deployed(hub, tmp_path)
+    found = header(hub, tmp_path)
+    ours = dict(metadata_load(ROOT / "README.md") or {})
+    assert {name: found[name] for name in ours} == ours
+    assert found["python_version"] == "3.11"
+    assert f"gradio=={found['sdk_version']}\n" in (ROOT / "requirements.txt").read_text()
+    assert 0 < len(found["short_description"]) <= 60
+    assert found["models"] == [MODEL]
+    (preloaded,) = found["preload_from_hub"]
+    repository, files, commit = preloaded.split(" ")
+    assert (repository, commit) == (MODEL, newest(hub, MODEL).sha)
+    assert {"config.json", "model.onnx", "input_check.npz"} <= set(files.split(","))
+    assert not [name for name in files.split(",") if name.endswith((".pkl", ".safetensors"))]
+
+
+def test_thumbnail_is_a_small_picture_in_the_space(hub, tmp_path):
+    """The thumbnail's address is that of an image in the Space, below 100 kB."""
+    deployed(hub, tmp_path)
+    address = header(hub, tmp_path)["thumbnail"]
+    start = f"{hub.url}/spaces/{SPACE}/resolve/main/"
+    assert address.startswith(start)
+    picture = tmp_path / "thumbnail.jpg"
+    picture.write_bytes(tree(hub)[address.removeprefix(start)])
+    assert picture.stat().st_size < 100_000
+    with Image.open(picture) as opened:
+        assert opened.size == (1200, 648)
+
+
+def test_page_about_the_space_is_short_and_honest(hub, tmp_path):
+    """Its text names the pinned commit, says what it is not for, and leaves out what is for
+    developers."""
+    deployed(hub, tmp_path)
+    text = tree(hub)["README.md"].decode().split("---\n", 2)[2]
+    assert model_folder.NOT_FOR_CLINICAL_USE in text
+    assert newest(hub, MODEL).sha in text
+    assert len(text) < 2000
+    assert "make demo" not in text
+
+
+def test_zero_gpu_keeps_a_python_that_it_has(hub, tmp_path):
+    """ZeroGPU has no Python 3.11; a later deploy without --hardware remembers."""
+    deployed(hub, tmp_path, "--hardware", "zero-a10g")
+    assert header(hub, tmp_path)["python_version"] == "3.12"
+    deployed(hub, tmp_path)
+    assert header(hub, tmp_path)["python_version"] == "3.12"
+    deployed(hub, tmp_path, "--hardware", "cpu-basic")
+    assert header(hub, tmp_path)["python_version"] == "3.11"
+
+
+def test_zero_gpu_is_told_of_one_function(tmp_path):
+    """On ZeroGPU the page declares one function for the GPU before it launches; else none.
+
+    The platform's package stands in for itself here: it asks a service of the platform.
+    """
+    (tmp_path / "spaces.py").write_text(
+        "import pathlib\n"
+        "def GPU(function):\n"
+        "    with (pathlib.Path(__file__).parent / 'declared').open('a') as file:\n"
+        "        file.write('one\\n')\n"
+        "    return function\n"
+    )
+    declared = tmp_path / "declared"
+    with app(PYTHONPATH=str(tmp_path)) as address:
+        assert not declared.exists()
+    with app(PYTHONPATH=str(tmp_path), SPACES_ZERO_GPU="true") as address:
+        assert declared.read_text() == "one\n"
+        assert Client(address, verbose=False).predict(handle_file(str(IMAGE)), api_name="/predict")
