@@ -1,8 +1,8 @@
-"""Makes page-light.jpg and page-dark.jpg, README's images of the page.
+"""Makes page-light.jpg and page-dark.jpg, the images of the page in README.
 
     python docs/screenshots.py
 
-They show an example image that may be shared. Wants Chromium and what requirements-dev.txt names.
+They show an example image of this repository. Needs Chromium and requirements-dev.txt.
 """
 
 import io
@@ -14,8 +14,8 @@ from PIL import Image
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from served import app  # noqa: E402
-from test_app import chromium  # noqa: E402
+from support.browser import chromium  # noqa: E402
+from support.served import app  # noqa: E402
 
 from cxr import atomic  # noqa: E402
 
@@ -24,15 +24,21 @@ FINDING = "Nodule"
 SIZE = {"width": 1200, "height": 1010}
 
 
-def picture_of(browser, address: str, scheme: str) -> bytes:
-    """The page with an answer and the heatmap for a finding, as a JPEG."""
+def screenshot(browser, address: str, scheme: str) -> bytes:
+    """Returns a JPEG of the page with the findings and the heatmap for one of them.
+
+    Args:
+        browser: Playwright's browser.
+        address: The address of the running page.
+        scheme: "light" or "dark".
+    """
     page = browser.new_page(viewport=SIZE, color_scheme=scheme)
     page.goto(f"{address}/?lang=en")
     page.set_input_files("#image input[type=file]", IMAGE)
     page.locator(f'#label [data-finding="{FINDING}"]').click()
     page.wait_for_selector("rect.over")
     page.mouse.move(0, 0)
-    page.wait_for_timeout(500)  # until Gradio's own movements have ended
+    page.wait_for_timeout(500)  # until Gradio's transitions have ended
     shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     page.close()
     content = io.BytesIO()
@@ -44,7 +50,7 @@ def main() -> None:
     """Writes both images, each in one step."""
     with app() as address, chromium() as browser:
         for scheme in ("light", "dark"):
-            content = picture_of(browser, address, scheme)
+            content = screenshot(browser, address, scheme)
             with atomic.replacing(ROOT / "docs" / f"page-{scheme}.jpg") as part:
                 part.write_bytes(content)
 

@@ -85,7 +85,7 @@ def test_cache_sizes_in_guide_are_right():
 
 
 def test_notebook_holds_no_output():
-    """What a run printed or drew, which may be images, is not part of the notebook."""
+    """The output of a run, which may show images, is not part of the notebook."""
     cells = [cell for cell in NOTEBOOK["cells"] if cell["cell_type"] == "code"]
     assert cells
     assert not any(cell["outputs"] or cell["execution_count"] for cell in cells)
@@ -93,7 +93,7 @@ def test_notebook_holds_no_output():
 
 @pytest.mark.slow
 def test_notebook_runs(tmp_path):
-    """All cells, with a small set named in the first: clone, install, train, measure, try, pack."""
+    """All cells, on a small data set: clone, install, train, evaluate, predict, pack."""
     data = planted.make_folder(tmp_path / "images", patients=20)
     values = {"SOURCE": f"file://{_repository(tmp_path / 'source')}", "DATA": str(data)}
     values |= {"EPOCHS": 1, "IMAGE_SIZE": 64}
@@ -112,13 +112,13 @@ def test_notebook_runs(tmp_path):
         env=_no_network(tmp_path),
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    project = tmp_path / "images-project"
+    project = tmp_path / "chest-xray"
     assert (project / "model.zip").is_file()
     assert (project / "runs" / "report" / "report.html").is_file()
     assert "chest_rg1.png" in done.stdout
 
 
-# What a notebook makes of its lines that begin with ! and %cd; here a failure ends it.
+# Runs the lines of a notebook that begin with !; a failure ends the script.
 _PRELUDE = """\
 import os, subprocess
 def _shell(command):
@@ -127,7 +127,7 @@ def _shell(command):
 
 
 def _as_python(cell: str) -> str:
-    """A cell as a plain script has it."""
+    """Returns a cell as plain Python."""
     lines = [
         re.sub(r"^!(.*)", lambda found: f"_shell(f{found[1]!r})", line) for line in cell.split("\n")
     ]
@@ -135,7 +135,7 @@ def _as_python(cell: str) -> str:
 
 
 def _repository(folder: Path) -> Path:
-    """A repository with this checkout's files, as they are now."""
+    """Makes a repository of this checkout's files in their current state."""
     git = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(git, capture_output=True, text=True, check=True).stdout.split("\0")
     for name in filter(None, names):
@@ -149,7 +149,7 @@ def _repository(folder: Path) -> Path:
 
 
 def _no_network(home: Path) -> dict[str, str]:
-    """This environment's programs first; a home of its own, and neither package index nor Hub."""
+    """Environment variables: a new home, and no package index and no Hub."""
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     nobody = {"HF_ENDPOINT": "http://127.0.0.1:9", "PIP_NO_INDEX": "1"}
     return {**os.environ, "PATH": programs, "HOME": str(home), "HF_TOKEN": "hf_none", **nobody}
