@@ -163,7 +163,7 @@ def test_huge_file_is_not_read(tmp_path):
         read(tmp_path, " " * 2**25)
 
 
-def test_missing_file_is_said(tmp_path):
+def test_missing_file_is_rejected(tmp_path):
     """The system's reason is in the message."""
     with pytest.raises(ModelFolderError, match="No such file"):
         read_config(tmp_path / "config.json")

@@ -30,8 +30,8 @@ from support.fetching import (
 )
 
 
-def test_fetched_model_answers_as_its_folder_does(fetched, tmp_path):
-    """The answer is that of the same files on disk, with OWNER/NAME and the commit beside it."""
+def test_downloaded_model_gives_the_result_of_its_folder(fetched, tmp_path):
+    """The result is that of the same files on disk, plus OWNER/NAME and the commit."""
     home, commit = fetched
     with nobody() as address:
         there = json.loads(predict(address, home).stdout)
@@ -40,8 +40,8 @@ def test_fetched_model_answers_as_its_folder_does(fetched, tmp_path):
     assert there == here | {"model": NAME, "revision": commit}
 
 
-def test_only_what_serving_reads_is_fetched(hub, tmp_path):
-    """One question, then each file that serving reads, from that commit, config.json last."""
+def test_only_files_for_inference_are_downloaded(hub, tmp_path):
+    """One request lists the files; then those for inference are fetched, config.json last."""
     done = predict(hub, tmp_path)
     first, *others = hub.requests
     assert first == f"GET /api/models/{NAME}"
@@ -52,7 +52,7 @@ def test_only_what_serving_reads_is_fetched(hub, tmp_path):
 
 
 def test_new_commit_is_picked_up_by_the_next_start(hub, tmp_path):
-    """Without a commit in its name, a model is the newest one of each start."""
+    """Without a commit in its name, each start uses the newest commit."""
     first = revision_of(predict(hub, tmp_path))
     second = hub.put(NAME, changed(training={"seed": 7}))
     assert first != second
@@ -60,14 +60,14 @@ def test_new_commit_is_picked_up_by_the_next_start(hub, tmp_path):
 
 
 def test_pinned_commit_stays(hub, tmp_path):
-    """OWNER/NAME@REVISION is that commit, whatever came after it."""
+    """OWNER/NAME@REVISION is that commit, although there are newer ones."""
     (old,) = (commit.sha for commit in hub.repositories[NAME].commits[1:])
     hub.put(NAME, changed(training={"seed": 7}))
     assert revision_of(predict(hub, tmp_path, f"{NAME}@{old}")) == old
 
 
 def test_pinned_commit_in_the_cache_asks_nothing(fetched, hub):
-    """Once it is there, a pinned commit is answered without a request, and without a note."""
+    """A pinned commit in the cache is used without a request and without a note."""
     home, commit = fetched
     done = predict(hub, home, f"{NAME}@{commit}")
     assert revision_of(done) == commit
@@ -77,7 +77,7 @@ def test_pinned_commit_in_the_cache_asks_nothing(fetched, hub):
 
 @pytest.mark.parametrize("away", AWAY)
 def test_cache_answers_when_the_hub_is_away(fetched, away):
-    """With the model in the cache, a Hub that cannot be asked is a note, not an error."""
+    """If the model is in the cache and the Hub is away, the result has a note, not an error."""
     home, commit = fetched
     with AWAY[away]() as address:
         done = predict(address, home)
@@ -86,7 +86,7 @@ def test_cache_answers_when_the_hub_is_away(fetched, away):
 
 
 def test_cache_answers_when_the_hub_is_switched_off(fetched, hub):
-    """HF_HUB_OFFLINE=1: no request, the cached model and the note."""
+    """With HF_HUB_OFFLINE=1 the cached model is used, with the note and without a request."""
     home, commit = fetched
     done = predict(hub, home, HF_HUB_OFFLINE="1")
     assert revision_of(done) == commit
@@ -105,34 +105,34 @@ def test_cache_answers_when_the_hub_is_switched_off(fetched, hub):
         ("JSON of something else", "What answers is not the Hub"),
     ],
 )
-def test_away_without_a_cache_is_said_in_a_sentence(tmp_path, away, words):
-    """Nothing in the cache and no Hub: the reason, and never another model."""
+def test_hub_away_without_a_cache_is_an_error(tmp_path, away, words):
+    """Without a cache and without the Hub the message gives the reason. No other model is used."""
     with AWAY[away]() as address:
         assert words in sentence_of(predict(address, tmp_path))
 
 
 def test_pinned_commit_that_is_not_in_the_cache_needs_the_hub(fetched):
-    """Another commit of the same model does not stand in for it."""
+    """Another commit of the same model is not used instead."""
     with nobody() as address:
         done = predict(address, fetched[0], f"{NAME}@{ALL_DIGITS}")
     assert "The Hub cannot be reached" in sentence_of(done)
 
 
-def test_switched_off_without_a_cache_is_said_in_a_sentence(hub, tmp_path):
-    """HF_HUB_OFFLINE=1 is named as the reason."""
+def test_hub_switched_off_without_a_cache_is_an_error(hub, tmp_path):
+    """The message names HF_HUB_OFFLINE as the reason."""
     done = predict(hub, tmp_path, HF_HUB_OFFLINE="1")
     assert "HF_HUB_OFFLINE; unset it" in sentence_of(done)
 
 
-def test_model_that_was_taken_back_is_not_answered_from_the_cache(home, hub):
-    """A Hub that says no is believed, though an older copy lies in the cache."""
+def test_withdrawn_model_is_not_used_from_the_cache(home, hub):
+    """If the Hub says that a model does not exist, the cached copy is not used."""
     hub.repositories.clear()
     assert f"The Hub has no '{NAME}'" in sentence_of(predict(hub, home))
 
 
 @pytest.mark.parametrize("at", ["model.onnx", "config.json"])
-def test_half_a_download_is_not_taken_for_a_model(hub, tmp_path, at):
-    """Killed when it asks for a file: what is in the cache is no model; the next start makes it."""
+def test_interrupted_download_is_not_used(hub, tmp_path, at):
+    """After a download was killed, the cache has no model; the next start completes it."""
     with ExitStack() as stack:
         process = subprocess.Popen(
             [sys.executable, "-m", "cxr", "predict", NAME, str(IMAGE)],
@@ -155,22 +155,22 @@ def test_half_a_download_is_not_taken_for_a_model(hub, tmp_path, at):
     assert revision_of(predict(hub, tmp_path)) == hub.repositories[NAME].commits[-1].sha
 
 
-def test_line_that_breaks_once_is_no_news(hub, tmp_path):
-    """A connection that is cut while a file is sent is taken up again by itself."""
+def test_connection_that_breaks_once_is_resumed(hub, tmp_path):
+    """A connection that breaks once is resumed without a message."""
     hub.break_at = 2  # the answer with the first file
     assert revision_of(predict(hub, tmp_path)) == hub.repositories[NAME].commits[-1].sha
 
 
-def test_line_that_stays_cut_is_said_in_a_sentence(hub, tmp_path):
-    """From the network's file on nothing is answered: a sentence; later all of it is fetched."""
+def test_connection_that_stays_broken_is_an_error(hub, tmp_path):
+    """A connection that breaks for good gives a message; a later start downloads everything."""
     hub.break_at, hub.break_for = 2, 10**6  # the answer to the first file
     assert "The Hub cannot be reached" in sentence_of(predict(hub, tmp_path))
     hub.break_at = None
     assert revision_of(predict(hub, tmp_path)) == hub.repositories[NAME].commits[-1].sha
 
 
-def test_line_cut_within_a_new_commit_leaves_the_old_one(home, fetched, hub):
-    """A newer commit that cannot be fetched: the one in the cache, and the note."""
+def test_broken_download_of_a_new_commit_leaves_the_old_one(home, fetched, hub):
+    """If a newer commit cannot be downloaded, the cached one is used, with the note."""
     hub.put(NAME, FILES | {"README.md": b"# Newer"})
     hub.break_at, hub.break_for = 2, 10**6
     done = predict(hub, home)
@@ -178,8 +178,8 @@ def test_line_cut_within_a_new_commit_leaves_the_old_one(home, fetched, hub):
     assert IN_THE_CACHE in done.stderr
 
 
-def test_damaged_cache_is_mended(home, fetched):
-    """A network that a crash cut short in the cache is fetched again; never served as it is."""
+def test_damaged_cache_is_repaired(home, fetched):
+    """A truncated file in the cache is downloaded again and never used."""
     commit = fetched[1]
     (network,) = home.rglob("model.onnx")
     network.write_bytes(network.read_bytes()[:1000])
@@ -191,16 +191,16 @@ def test_damaged_cache_is_mended(home, fetched):
 
 
 @pytest.mark.parametrize("ref", [b"", b"\xff\xfe", b"../../../etc", ALL_DIGITS.encode()])
-def test_damaged_note_of_the_newest_commit_is_no_model(home, ref):
-    """What the cache says of the newest commit is believed only if that commit is there."""
+def test_damaged_cache_reference_is_not_used(home, ref):
+    """A cache that names a commit which it does not have counts as empty."""
     (main,) = home.rglob("refs/main")
     main.write_bytes(ref)
     with nobody() as address:
         assert "The Hub cannot be reached" in sentence_of(predict(address, home))
 
 
-def test_cache_that_cannot_be_written_to_is_said_in_a_sentence(hub, tmp_path):
-    """A home that is a file: the reason, and what to do."""
+def test_cache_that_cannot_be_written_to_is_an_error(hub, tmp_path):
+    """If HF_HOME is a file, the message gives the reason and says what to do."""
     (tmp_path / "home").write_text("no folder")
     said = sentence_of(predict(hub, tmp_path / "home"))
     assert "cannot be kept in the cache (Not a directory); make room or name another" in said

@@ -1,4 +1,4 @@
-"""Models of people who mean harm: nothing of them runs, and what cannot be served is rejected."""
+"""Hostile models: none of their code runs, and models that cannot be used are rejected."""
 
 import pickle
 import subprocess
@@ -41,7 +41,7 @@ class Evil:
 
 @pytest.fixture
 def hostile(hub, tmp_path) -> Path:
-    """A model with a pickle, other code and odd paths; returns the file that tells if it ran."""
+    """A model with a pickle, other code and odd paths; returns the file that running it writes."""
     marker = tmp_path / "marker"
     pickled = pickle.dumps(Evil(marker))
     code = f"open({str(marker)!r}, 'w').write('I ran')\n".encode()
@@ -66,18 +66,18 @@ def hostile(hub, tmp_path) -> Path:
 
 
 def fetched_files(hub: Hub) -> set[str]:
-    """The files that were asked of the stand-in."""
+    """The files that the stand-in was asked for."""
     return {r.split("/resolve/")[1].split("/", 1)[1] for r in hub.requests if "/resolve/" in r}
 
 
 def test_planted_pickle_is_live(tmp_path):
-    """The pickle of these tests does run where it is loaded."""
+    """The pickle of these tests runs when it is loaded."""
     pickle.loads(pickle.dumps(Evil(tmp_path / "marker")))
     assert (tmp_path / "marker").read_text() == "I ran"
 
 
 def test_command_line_neither_fetches_nor_runs_what_is_planted(hub, hostile, tmp_path):
-    """`predict` answers; pickle, code and odd paths stay where they are."""
+    """`predict` gives a result; pickle, code and odd paths are not downloaded."""
     assert revision_of(predict(hub, tmp_path / "home"))
     assert fetched_files(hub) == FETCHED
     assert not hostile.exists()
@@ -85,7 +85,7 @@ def test_command_line_neither_fetches_nor_runs_what_is_planted(hub, hostile, tmp
 
 
 def test_page_neither_fetches_nor_runs_what_is_planted(hub, hostile, tmp_path):
-    """The page answers; pickle, code and odd paths stay where they are."""
+    """The page gives a result; pickle, code and odd paths are not downloaded."""
     with app("--model", NAME, **hub.environment(tmp_path / "home")) as address:
         found = Client(address, verbose=False).predict(handle_file(IMAGE), api_name="/analyze")
     assert found["revision"] == hub.repositories[NAME].commits[-1].sha
@@ -95,7 +95,7 @@ def test_page_neither_fetches_nor_runs_what_is_planted(hub, hostile, tmp_path):
 
 
 class Huge(bytes):
-    """Bytes that claim to be more."""
+    """Bytes that claim a length of 3 GB."""
 
     def __len__(self) -> int:
         return 3 * 2**30
@@ -113,7 +113,7 @@ class Huge(bytes):
     ],
 )
 def test_model_that_is_too_much_is_not_fetched(hub, tmp_path, more, words):
-    """Gigabytes, or hundreds of images, are rejected in a sentence before anything is fetched."""
+    """Gigabytes, or hundreds of images, are rejected before anything is downloaded."""
     hub.put(NAME, more)
     assert words in sentence_of(predict(hub, tmp_path))
     assert fetched_files(hub) == set()
@@ -131,14 +131,14 @@ def test_model_that_is_too_much_is_not_fetched(hub, tmp_path, more, words):
     ],
 )
 def test_odd_table_of_examples_offers_nothing(tmp_path, table):
-    """A table that is too long, cut or no table at all is passed over."""
+    """A table that is too long, damaged or no table is ignored."""
     (tmp_path / "image.png").write_bytes(IMAGE.read_bytes())
     (tmp_path / "examples.csv").write_bytes(table)
     assert examples.listed(tmp_path) == []
 
 
 def test_table_of_examples_offers_no_more_than_a_page_holds(tmp_path):
-    """However long the table, so many images are read at the start and no more."""
+    """Of a long table only the first MOST images are offered."""
     (tmp_path / "image.png").write_bytes(IMAGE.read_bytes())
     (tmp_path / "examples.csv").write_bytes(b"file\n" + b"image.png\n" * 1000)
     assert len(examples.listed(tmp_path)) == examples.MOST
@@ -152,7 +152,7 @@ def test_table_of_examples_offers_no_more_than_a_page_holds(tmp_path):
     ],
 )
 def test_texts_of_a_model_folder_are_shown_letter_by_letter(text, shown):
-    """HTML of somebody's model stays text, so that nothing is fetched or run by it."""
+    """HTML in the texts of a model is escaped, so that it loads and runs nothing."""
     assert texts.linked(text) == shown
 
 
@@ -196,12 +196,12 @@ def integers(name: str, value: object) -> TensorProto:
 
 
 def plain() -> bytes:
-    """Nothing wrong with it."""
+    """A harmless network."""
     return network(values=[numpy_helper.from_array(np.zeros((1, 1, 1, 1), np.float32), "extra")])
 
 
 def with_weights_in(file: str) -> bytes:
-    """One weight is the first four bytes of another file."""
+    """A network with one weight in the first four bytes of another file."""
     weight = TensorProto(name="extra", data_type=TensorProto.FLOAT, dims=[1, 1, 1, 1])
     weight.data_location = TensorProto.EXTERNAL
     for key, value in (("location", file), ("offset", "0"), ("length", "4")):
@@ -210,12 +210,12 @@ def with_weights_in(file: str) -> bytes:
 
 
 def with_own_operator() -> bytes:
-    """An operator that only a library of the network's maker knows."""
+    """A network with an operator of a library that is not installed."""
     return network([helper.make_node("Evil", [], ["extra"], domain="evil")], domains=["evil"])
 
 
 def with_much_memory(numbers: int) -> bytes:
-    """So many numbers, made of nothing."""
+    """A small file whose network allocates so many numbers."""
     return network(
         [
             helper.make_node("ConstantOfShape", ["much"], ["zeros"]),
@@ -227,7 +227,7 @@ def with_much_memory(numbers: int) -> bytes:
 
 
 def without_end() -> bytes:
-    """A loop that takes longer than anybody lives."""
+    """A network with a loop that practically never ends."""
     body = helper.make_graph(
         [
             helper.make_node("Identity", ["on"], ["goes_on"]),
@@ -264,7 +264,7 @@ def folder_of(tmp_path: Path, content: bytes) -> Path:
 
 
 def opened(folder: Path, before: str = "") -> subprocess.CompletedProcess[str]:
-    """A process of its own opens the model, which may take it down."""
+    """Opens the model in a process of its own, for it may crash."""
     script = f"from cxr.inference import predictor; {before}\n"
     script += "try: predictor.Predictor(__import__('sys').argv[1]); print('opened')\n"
     script += "except predictor.ModelFolderError as error: print('rejected:', error)"
@@ -279,13 +279,13 @@ def opened(folder: Path, before: str = "") -> subprocess.CompletedProcess[str]:
 
 
 def test_smallest_network_is_taken(tmp_path):
-    """What the next tests do to it is what is wrong with it."""
+    """The network is accepted before the next tests change it."""
     assert opened(folder_of(tmp_path, plain())).stdout == "opened\n"
 
 
 @pytest.mark.parametrize("file", ["{out}", "{relative}", "link.bin"])
 def test_weights_in_a_file_outside_are_rejected(tmp_path, file):
-    """A network that points out of its folder, also through a link, is not opened."""
+    """A network with weights outside its folder, also behind a link, is not opened."""
     (tmp_path / "secret").write_bytes(b"\0\0\x80\x3f" * 4)
     folder = tmp_path / "a" / "model"
     folder.mkdir(parents=True)
@@ -306,13 +306,13 @@ def test_network_that_cannot_run_is_rejected(tmp_path, content):
 
 
 def test_network_without_end_is_given_up(tmp_path):
-    """A network that does not answer is given up, here after 2 seconds, and the program ends."""
+    """A network that does not end is given up, here after 2 seconds, and the program ends."""
     done = opened(folder_of(tmp_path, without_end()), "predictor._SECONDS_TO_OPEN = 2.0")
     assert "is not open after 2 seconds" in done.stdout
 
 
 def test_deadline_passes_results_and_errors_on():
-    """Within its time, a call does what it does anywhere; after it, TimeoutError."""
+    """A call within its time limit returns or raises as usual; after it there is a TimeoutError."""
     assert run_with_timeout(lambda: 7, 5) == 7
     with pytest.raises(ZeroDivisionError):
         run_with_timeout(lambda: 1 / 0, 5)

@@ -30,7 +30,7 @@ SOON = 5.0  # seconds
 
 
 def seconds_to_answer(*options: str, **variables: str) -> tuple[float, dict]:
-    """From the start of the page's process to the first answer through gradio_client, and it."""
+    """The seconds from the start of the page's process to its first result, and that result."""
     serving = ROOT / ".venv" / "bin" / "python"
     python = serving if serving.is_file() else Path(sys.executable)
     started = time.monotonic()
@@ -57,7 +57,7 @@ def test_page_answers_soon_when_the_hub_is_away(fetched, away):
 
 
 def test_model_in_the_environment_is_served_with_its_commit(hub, tmp_path):
-    """CXR_MODEL=OWNER/NAME@REVISION: /analyze names model and commit."""
+    """With CXR_MODEL=OWNER/NAME@REVISION /analyze names model and commit."""
     commit = hub.put(NAME, FILES)
     variables = hub.environment(tmp_path) | {"CXR_MODEL": f"{NAME}@{commit}"}
     with app(**variables) as address:
@@ -67,7 +67,7 @@ def test_model_in_the_environment_is_served_with_its_commit(hub, tmp_path):
 
 @pytest.mark.parametrize("name", ["owner/nothing", f"{NAME}@main"])
 def test_page_does_not_start_with_another_model(hub, tmp_path, name):
-    """A model that cannot be had ends the start with one sentence and status 1."""
+    """If the model cannot be downloaded, the page does not start: one sentence, status 1."""
     done = subprocess.run(
         [sys.executable, "app.py", "--model", name],
         cwd=ROOT,
@@ -82,7 +82,7 @@ def test_page_does_not_start_with_another_model(hub, tmp_path, name):
 
 
 def test_page_shows_model_and_commit_and_its_images(fetched, tmp_path):
-    """Name, short commit with all of it in the link, the note, and example images that answer."""
+    """The page shows the name, a link to the commit, the note, and working examples."""
     home, commit = fetched
     with ExitStack() as stack:
         hub = stack.enter_context(nobody())
@@ -106,7 +106,7 @@ def test_page_shows_model_and_commit_and_its_images(fetched, tmp_path):
 
 
 def test_measuring_takes_a_model_of_the_hub(fetched, tmp_path):
-    """`evaluate` measures it; its report names the commit, its split is known."""
+    """The report of `evaluate` names the commit, and the split of the model is known."""
     home, commit = fetched
     data = planted.make_folder(tmp_path / "images", patients=10)
     output = tmp_path / "report"
@@ -126,8 +126,8 @@ def test_measuring_takes_a_model_of_the_hub(fetched, tmp_path):
     )
 
 
-def test_measuring_says_what_the_hub_says(hub, tmp_path):
-    """`evaluate` with a model that cannot be had: the same sentence, status 1."""
+def test_measuring_reports_the_error_of_the_hub(hub, tmp_path):
+    """If the model cannot be downloaded, `evaluate` gives the same message, with status 1."""
     done = subprocess.run(
         [sys.executable, "-m", "cxr", "evaluate", "owner/nothing", "x", "--output", str(tmp_path)],
         cwd=ROOT,
@@ -140,7 +140,7 @@ def test_measuring_says_what_the_hub_says(hub, tmp_path):
 
 
 def test_images_of_a_fetched_model_are_offered(fetched):
-    """The cache keeps links in a model's folder; they are images of it all the same."""
+    """Example images that are links into the cache are offered."""
     home, commit = fetched
     (folder,) = home.rglob(f"snapshots/{commit}")
     assert (folder / "examples" / "00000001_000.png").is_symlink()

@@ -17,19 +17,19 @@ from cxr.model.errors import HubError, ModelFolderError
 
 @pytest.fixture
 def hub(monkeypatch, tmp_path) -> Iterator[Hub]:
-    """A stand-in that the client in this process talks to, signed in."""
+    """A stand-in Hub for the client in this process, which has a token."""
     with publishing.hub_of_this_process(monkeypatch, tmp_path / "hub") as running:
         yield running
 
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """A small model folder, complete, with an example, among files that are nobody's business."""
+    """A small, complete model folder with an example, and files that must not be published."""
     return make_folder(tmp_path / "model")
 
 
 def test_whole_folder_is_one_commit(hub, folder):
-    """Card, weights, figures and listed examples, byte by byte; no image but those, no scraps."""
+    """Card, weights, figures and listed examples arrive byte by byte, and nothing else."""
     done = publish.publish(folder, NAME, private=False)
     assert [held(commit) for commit in commits(hub)] == [contents(folder)]
     assert done.name.revision == commits(hub)[-1].sha
@@ -38,13 +38,13 @@ def test_whole_folder_is_one_commit(hub, folder):
 
 
 def test_new_repository_is_private_when_asked(hub, folder):
-    """--private makes it so."""
+    """`private` makes a new repository private."""
     publish.publish(folder, NAME, private=True)
     assert hub.repositories["owner/name"].private
 
 
 def test_private_is_not_published_into_a_public_repository(hub, folder):
-    """A repository that all can see is rejected before a file is sent."""
+    """With `private` an existing public repository is rejected before a file is sent."""
     hub.put("owner/name", {"README.md": b"seen by all"})
     with pytest.raises(HubError, match="public already"):
         publish.publish(folder, NAME, private=True)
@@ -53,7 +53,7 @@ def test_private_is_not_published_into_a_public_repository(hub, folder):
 
 
 def test_unchanged_folder_is_not_sent_again(hub, folder, capsys):
-    """Published twice: no file is sent, no commit made, and the same commit named."""
+    """The second time no file is sent and no commit is made; the same commit is named."""
     assert publish.send(folder, NAME, private=False)
     first = capsys.readouterr().out
     hub.requests.clear()
@@ -67,7 +67,7 @@ def test_unchanged_folder_is_not_sent_again(hub, folder, capsys):
 
 
 def test_only_changed_files_are_sent(hub, folder):
-    """After a change of the weights, one large file goes up."""
+    """After a change of the weights only that file is uploaded."""
     publish.publish(folder, NAME, private=False)
     (folder / "model.safetensors").write_bytes(b"others")
     hub.requests.clear()
@@ -76,8 +76,8 @@ def test_only_changed_files_are_sent(hub, folder):
     assert newest(hub) == contents(folder)
 
 
-def test_what_the_folder_lost_goes_from_the_hub(hub, folder):
-    """An older run's figures, examples and pickle are deleted in the commit that brings the new."""
+def test_stale_files_are_deleted_from_the_hub(hub, folder):
+    """Files of an older run are deleted in the same commit; other files stay."""
     kept = {".gitattributes": b"lfs", "LICENSE": b"mine"}
     old = {"examples/old.png": b"o", "figures/old.png": b"o", "model.pkl": b"o", "model.onnx": b"o"}
     hub.put("owner/name", kept | old)
@@ -87,7 +87,7 @@ def test_what_the_folder_lost_goes_from_the_hub(hub, folder):
 
 
 def test_somebody_elses_commit_is_not_overwritten(hub, folder, monkeypatch):
-    """What was committed between the look at the repository and the commit stops the push."""
+    """If somebody else commits in the meantime, nothing is published."""
     from huggingface_hub import HfApi
 
     look = HfApi.model_info
@@ -107,15 +107,15 @@ def test_somebody_elses_commit_is_not_overwritten(hub, folder, monkeypatch):
     "name", ["README.md", "config.json", "model.onnx", "model.safetensors", "input_check.npz"]
 )
 def test_incomplete_folder_is_rejected(hub, folder, name):
-    """A folder that lacks a file which whoever fetches it needs: one sentence, nothing is asked."""
+    """If a required file is missing, the message names it, and the Hub is not contacted."""
     (folder / name).unlink()
     with pytest.raises(ModelFolderError, match=name):
         publish.publish(folder, NAME, private=False)
     assert not hub.requests
 
 
-def test_pickle_goes_with_what_it_needs(hub, folder):
-    """`from_pretrained_fastai` reads pyproject.toml beside the pickle: one alone is rejected."""
+def test_pickle_needs_pyproject(hub, folder):
+    """A pickle without pyproject.toml, which `from_pretrained_fastai` reads, is rejected."""
     (folder / "model.pkl").write_bytes(b"pickle")
     with pytest.raises(ModelFolderError, match=r"pyproject\.toml"):
         publish.files(folder)
@@ -123,8 +123,14 @@ def test_pickle_goes_with_what_it_needs(hub, folder):
     assert {"model.pkl", "pyproject.toml"} <= publish.files(folder).keys()
 
 
+def test_example_images_are_not_decoded(folder):
+    """Publishing needs their names only; whether they can be read is the page's concern."""
+    (folder / "examples" / "image.png").write_bytes(b"no image")
+    assert "examples/image.png" in publish.files(folder)
+
+
 def test_example_from_outside_is_not_published(folder):
-    """What the table names outside of the examples' folder stays where it is."""
+    """Files outside the folder of examples are not published, even if its table names them."""
     table = "file,labels,source\n../figures/batch.png,,\n../../secret.png,,\nimage.png,,\n"
     publishing.IMAGE.save(folder.parent / "secret.png")
     (folder / "examples" / "examples.csv").write_text(table)

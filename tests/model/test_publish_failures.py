@@ -33,19 +33,19 @@ UNMENDED = (0, 1, 2, NEW - 1)  # those that the client does not try again
 
 @pytest.fixture
 def hub(monkeypatch, tmp_path) -> Iterator[Hub]:
-    """A stand-in that the client in this process talks to, signed in."""
+    """A stand-in Hub for the client in this process, which has a token."""
     with publishing.hub_of_this_process(monkeypatch, tmp_path / "hub") as running:
         yield running
 
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """A small model folder, complete, with an example, among files that are nobody's business."""
+    """A small, complete model folder with an example, and files that must not be published."""
     return make_folder(tmp_path / "model")
 
 
 def test_request_sequence_has_its_length(hub, folder):
-    """As many requests as the cut-off pushes below are cut at."""
+    """NEW, the number of requests that the tests below interrupt, is right."""
     publish.publish(folder, NAME, private=False)
     assert len(hub.requests) == NEW
 
@@ -55,13 +55,13 @@ def test_request_sequence_has_its_length(hub, folder):
 )
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("number", range(NEW))
-def test_push_cut_off_and_repeated_is_one_commit(
+def test_interrupted_and_repeated_push_is_one_commit(
     hub, folder, tmp_path, monkeypatch, number, after, lasting, new
 ):
-    """Cut at any request, `main` is the state before or the whole new one; repeated, the latter.
+    """Interrupted at any request, `main` is as before or complete; repeated, it is complete.
 
-    Cut once, the client may mend it by itself; cut for good, it gives up; in a new repository, or
-    over an older model.
+    After one interruption the client may recover by itself; after a lasting one it gives up. The
+    repository is a new one, or has an older model.
     """
     before: dict[str, bytes] = {}
     if not new:
@@ -85,8 +85,8 @@ def test_push_cut_off_and_repeated_is_one_commit(
 
 
 @pytest.mark.parametrize("number", [0, 1, 3, 6, NEW - 1])
-def test_network_that_falls_silent_is_given_up(hub, folder, monkeypatch, number):
-    """A Hub that takes a request and never answers is waited for once, not six times."""
+def test_silent_network_is_given_up(hub, folder, monkeypatch, number):
+    """A request that is never answered is not repeated."""
     monkeypatch.setattr(cxr.model.hub, "SECONDS_SILENT", 0.3)
     hub.break_at, hub.break_for, hub.break_silently = number, 1000, True
     start = time.monotonic()
@@ -109,7 +109,7 @@ ERRORS = {
 
 @pytest.mark.parametrize("case", ERRORS)
 def test_error_is_one_sentence_and_the_command(folder, tmp_path, case):
-    """Status 1, a sentence, the command that sends it again, no traceback, the folder as it was."""
+    """The message has the reason and the command that tries again; the folder is unchanged."""
     changes, name, words = ERRORS[case]
     before = snapshot(folder)
     with hub_standin.running() as hub:
@@ -127,8 +127,8 @@ def test_error_is_one_sentence_and_the_command(folder, tmp_path, case):
     assert snapshot(folder) == before
 
 
-def test_answer_that_is_not_the_hubs_is_said_so(folder, hub, monkeypatch):
-    """A page that answers instead of the Hub, as in a hotel, is no JSON."""
+def test_page_that_is_not_the_hub_is_recognised(folder, hub, monkeypatch):
+    """A sign-in page that answers instead of the Hub, as in a hotel, is recognised."""
     page = hub_standin._Answer(b"<html>Sign in to the hotel's network</html>")
     monkeypatch.setattr(hub_standin, "_ROUTES", [(("POST", "GET"), ".*", lambda *_, **__: page)])
     with pytest.raises(HubError, match="is not the Hub"):
@@ -136,7 +136,7 @@ def test_answer_that_is_not_the_hubs_is_said_so(folder, hub, monkeypatch):
 
 
 def test_break_in_the_middle_is_one_sentence(folder, tmp_path):
-    """A connection that is cut at the commit: the sentence and the command."""
+    """A connection that breaks at the commit gives the message and the command."""
     with hub_standin.running() as hub:
         hub.break_at = NEW - 1
         done = command(hub, tmp_path, folder, "owner/name")
@@ -156,7 +156,7 @@ def test_break_in_the_middle_is_one_sentence(folder, tmp_path):
     ],
 )
 def test_wrong_name_is_wrong_usage(folder, tmp_path, name, words):
-    """What is no OWNER/NAME has status 2, and nothing is asked of the Hub."""
+    """A name that is not OWNER/NAME gives status 2, and the Hub is not contacted."""
     with hub_standin.running() as hub:
         done = command(hub, tmp_path, folder, name)
         assert not hub.requests
@@ -166,7 +166,7 @@ def test_wrong_name_is_wrong_usage(folder, tmp_path, name, words):
 
 
 def test_folder_that_is_not_there_has_status_1(tmp_path):
-    """A folder that is none of a model: status 1, one sentence."""
+    """A missing folder gives status 1 and one sentence."""
     with hub_standin.running() as hub:
         done = command(hub, tmp_path, tmp_path / "nowhere", "owner/name")
         assert not hub.requests

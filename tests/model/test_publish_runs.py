@@ -21,13 +21,13 @@ from cxr.model import publish
 
 @pytest.fixture
 def hub(monkeypatch, tmp_path) -> Iterator[Hub]:
-    """A stand-in that the client in this process talks to, signed in."""
+    """A stand-in Hub for the client in this process, which has a token."""
     with publishing.hub_of_this_process(monkeypatch, tmp_path / "hub") as running:
         yield running
 
 
 def test_training_with_a_wrong_name_does_not_start(tmp_path, capsys):
-    """A typo in --push-to-hub costs nothing: it is found before the data is looked for."""
+    """A typo in --push-to-hub is found before the data is read."""
     for options in (["--push-to-hub", "name"], ["--private"]):
         with pytest.raises(SystemExit) as stopped:
             train.main(["--data", str(tmp_path), "--output", str(tmp_path / "out"), *options])
@@ -69,7 +69,7 @@ def test_failed_push_loses_no_training(tmp_path):
 
 
 def test_all_of_a_run_is_published_but_what_shows_images(run):
-    """Of a finished run only the report and the look at a batch stay where they are."""
+    """All files of a finished run are published but the report and the figure of a batch."""
     there = {p.relative_to(run.folder).as_posix() for p in run.folder.rglob("*") if p.is_file()}
     published = set(publish.files(run.folder))
     assert there - published == {"report.html", "figures/batch.png"}
@@ -77,7 +77,7 @@ def test_all_of_a_run_is_published_but_what_shows_images(run):
 
 
 def test_published_model_loads_in_every_form(hub, run):
-    """`from_pretrained_fastai`, safetensors and ONNX, fetched, give the same logits (1e-4)."""
+    """`from_pretrained_fastai`, safetensors and ONNX from the Hub give the same logits (1e-4)."""
     import torch
     from fastai.basics import noop
     from huggingface_hub import from_pretrained_fastai, snapshot_download

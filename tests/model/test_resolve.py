@@ -29,7 +29,7 @@ from cxr.model.resolve import STARTER, Model
 
 @pytest.mark.parametrize("name", ["models/typo", f"models/starter@{ALL_DIGITS}", "tests/images"])
 def test_name_below_a_folder_here_is_not_asked_of_the_hub(hub, tmp_path, name):
-    """A mistyped path stays on this machine, though the Hub may have something of that name."""
+    """If OWNER is a local directory, the Hub is not queried."""
     hub.put("models/typo", FILES)
     said = sentence_of(predict(hub, tmp_path, name))
     folder = name.split("/")[0]
@@ -39,25 +39,25 @@ def test_name_below_a_folder_here_is_not_asked_of_the_hub(hub, tmp_path, name):
 
 @pytest.mark.parametrize("name", ["starter", "", "./starter", "model.onnx"])
 def test_single_name_is_a_folder_or_nothing(name):
-    """What has no owner is not on the Hub."""
+    """A name without an owner is never looked up on the Hub."""
     with pytest.raises(ModelFolderError, match="There is no model folder"):
         resolve.find(name)
 
 
 def test_no_name_is_the_starter():
-    """Without a name the embedded model is served, under the name of its folder."""
+    """Without a name the embedded model is used, under the name of its folder."""
     assert resolve.find(None) == Model(STARTER, "starter", None, "")
 
 
-def test_existing_folder_goes_before_the_hub(tmp_path, monkeypatch):
-    """A folder that reads like OWNER/NAME is a folder."""
+def test_existing_folder_has_priority_over_the_hub(tmp_path, monkeypatch):
+    """An existing folder whose path reads like OWNER/NAME is used."""
     (tmp_path / NAME).mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     assert resolve.find(NAME) == Model(Path(NAME), "images")
 
 
 def test_folder_here_does_not_load_the_client():
-    """The Hub's client, half a second to load, is left alone for a model on disk."""
+    """The Hub's client, which takes half a second to load, is not imported for a model on disk."""
     script = "import sys; from cxr.model import resolve; "
     script += "resolve.find('models/starter'); print('huggingface_hub' in sys.modules)"
     done = subprocess.run(
@@ -67,7 +67,7 @@ def test_folder_here_does_not_load_the_client():
 
 
 def test_errors_are_of_one_kind_for_each_cause(tmp_path, monkeypatch):
-    """In Python: ModelFolderError for a folder, HubError for a name on the Hub."""
+    """`find` raises ModelFolderError for a folder and HubError for a name on the Hub."""
     with pytest.raises(ModelFolderError):
         resolve.find("models/typo")
     with pytest.raises(HubError):
@@ -94,8 +94,8 @@ def test_errors_are_of_one_kind_for_each_cause(tmp_path, monkeypatch):
         ("owner/empty", None, "'owner/empty' is no model folder of this project: it has no config"),
     ],
 )
-def test_model_that_cannot_be_had_is_said_in_a_sentence(hub, tmp_path, name, token, words):
-    """Each reason of the Hub, and each wrong name, has its own sentence; the status is 2."""
+def test_model_that_cannot_be_downloaded_is_an_error(hub, tmp_path, name, token, words):
+    """Each reason of the Hub, and each wrong name, has its own message; the status is 1."""
     hub.repositories["owner/private"] = Repository("model", private=True)
     hub.repositories["owner/gated"] = Repository("model", gated=True)
     hub.put("owner/private", FILES)
@@ -105,8 +105,8 @@ def test_model_that_cannot_be_had_is_said_in_a_sentence(hub, tmp_path, name, tok
     assert words in sentence_of(predict(hub, tmp_path, name, token))
 
 
-def test_private_model_is_had_with_a_token(hub, tmp_path):
-    """Who may see a repository gets its model."""
+def test_private_model_is_downloaded_with_a_token(hub, tmp_path):
+    """With a token that may read it, a private model is downloaded."""
     hub.repositories["owner/private"] = Repository("model", private=True)
     commit = hub.put("owner/private", FILES)
     assert revision_of(predict(hub, tmp_path, "owner/private", TOKEN)) == commit
@@ -148,6 +148,6 @@ def test_private_model_is_had_with_a_token(hub, tmp_path):
     ],
 )
 def test_model_that_does_not_fit_is_rejected(hub, tmp_path, files, words):
-    """A repository whose files do not fit together is rejected in a sentence."""
+    """A repository whose files do not fit together is rejected with a message."""
     hub.put("owner/broken", files)
     assert re.search(words, sentence_of(predict(hub, tmp_path, "owner/broken")))

@@ -1,4 +1,4 @@
-"""`python -m cxr deploy` against the stand-in Hub, and what it left there."""
+"""Runs `python -m cxr deploy` against the stand-in Hub, and reads what it left there."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ NOBODY = "http://127.0.0.1:9"  # where no Hub listens
 def deploy(
     hub: Hub, home: Path, *options: str, token: str | None = TOKEN, **environment: str
 ) -> subprocess.CompletedProcess:
-    """`python -m cxr deploy`, with the options behind it."""
+    """Runs `python -m cxr deploy` with these options."""
     inherited = {name: value for name, value in os.environ.items() if name != "HF_TOKEN"}
     return subprocess.run(
         [sys.executable, "-m", "cxr", "deploy", *options],
@@ -32,14 +32,14 @@ def deploy(
 
 
 def deployed(hub: Hub, home: Path, *options: str, **more) -> str:
-    """The same, which must succeed; what it printed."""
+    """Deploys MODEL to SPACE, which must succeed; returns the output."""
     done = deploy(hub, home, SPACE, "--model", MODEL, *options, **more)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def rejected(done: subprocess.CompletedProcess) -> str:
-    """The one sentence with which it was rejected."""
+    """The error message of a command that failed."""
     assert done.returncode != 0, done.stdout
     (sentence,) = done.stderr.strip().splitlines()
     return sentence

@@ -37,7 +37,7 @@ FILES = {
 
 @contextmanager
 def hub_of_this_process(patch: pytest.MonkeyPatch, cache: Path) -> Iterator[Hub]:
-    """A stand-in that the client in this process talks to, signed in."""
+    """A stand-in Hub for the client in this process, which has a token."""
     from huggingface_hub import close_session, constants
     from huggingface_hub.utils import disable_progress_bars, is_agent
 
@@ -78,12 +78,12 @@ def make_folder(folder: Path, weights: bytes = b"weights") -> Path:
 
 
 def contents(folder: Path, names: set[str] = FILES) -> dict[str, bytes]:
-    """What these files hold."""
+    """The content of these files."""
     return {name: (folder / name).read_bytes() for name in names}
 
 
 def publish_with(hub: Hub, home: Path, folder: Path) -> None:
-    """`python -m cxr publish` as owner/name, which must succeed."""
+    """Runs `python -m cxr publish` to owner/name, which must succeed."""
     done = command(hub, home, folder, "owner/name")
     assert done.returncode == 0, done.stderr
 
@@ -99,12 +99,12 @@ def held(commit: Commit) -> dict[str, bytes]:
 
 
 def commits(hub: Hub) -> list[Commit]:
-    """The repository's commits but for the empty one that it begins with."""
+    """The commits of the repository without the first one, which is empty."""
     return hub.repositories["owner/name"].commits[1:]
 
 
 def command(hub: Hub, home: Path, folder: Path, *options: str, **changes: str | None):
-    """`python -m cxr publish` with these options, talking to the stand-in."""
+    """Runs `python -m cxr publish` with these options against the stand-in."""
     environment = {**os.environ, **hub.environment(home / "home"), **changes}
     return subprocess.run(
         [sys.executable, "-m", "cxr", "publish", str(folder), *options],
@@ -118,6 +118,6 @@ def command(hub: Hub, home: Path, folder: Path, *options: str, **changes: str | 
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
-    """What all files below a folder hold."""
+    """The content of all files below a folder."""
     paths = (path for path in folder.rglob("*") if path.is_file())
     return {str(path): path.read_bytes() for path in paths}

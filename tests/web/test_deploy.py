@@ -19,7 +19,7 @@ from cxr.web.space import ServedModel, Space
 
 
 def test_dry_run_lists_what_is_then_sent_and_changes_nothing(hub, tmp_path):
-    """Names and sizes are those of the deploy that follows; the Hub is only read."""
+    """It prints the names and sizes of the files that a deploy sends, and only reads the Hub."""
     before = set(hub.repositories)
     told = deployed(hub, tmp_path, "--dry-run", token=None)
     assert {request.split()[0] for request in hub.requests} <= {"GET", "HEAD"}
@@ -35,7 +35,7 @@ def test_dry_run_lists_what_is_then_sent_and_changes_nothing(hub, tmp_path):
 
 
 def test_dry_run_of_a_pinned_model_needs_no_hub(hub, tmp_path):
-    """Without a token and without a network it lists all the same, and says what it did not do."""
+    """Without a token and a network it lists the files, and says what was not checked."""
     pinned = f"{MODEL}@{'0' * 40}"
     done = deploy(
         hub, tmp_path, SPACE, "--model", pinned, "--dry-run", token=None, HF_ENDPOINT=NOBODY
@@ -46,7 +46,7 @@ def test_dry_run_of_a_pinned_model_needs_no_hub(hub, tmp_path):
 
 
 def test_space_arrives_in_one_commit(hub, tmp_path):
-    """One commit brings all files, and the answer names address, commit and model."""
+    """One commit has all files; the output names address, commit and model."""
     told = deployed(hub, tmp_path)
     assert sum("/commit/" in request for request in hub.requests) == 1
     assert told.splitlines() == [
@@ -57,7 +57,7 @@ def test_space_arrives_in_one_commit(hub, tmp_path):
 
 
 def test_new_space_has_its_model_from_the_start(hub, tmp_path):
-    """The request that makes the Space already sets the variable."""
+    """The request that creates the Space sets the variable."""
     deployed(hub, tmp_path)
     made = hub.repositories[SPACE]
     assert (made.kind, made.sdk, made.private) == ("space", "gradio", False)
@@ -76,7 +76,7 @@ def test_older_commit_can_be_pinned(hub, tmp_path):
 
 
 def test_repeating_sends_and_sets_nothing(hub, tmp_path):
-    """A second deploy of the same changes nothing, and names the commit that is there."""
+    """A second deploy changes nothing, and names the existing commit."""
     first = deployed(hub, tmp_path)
     hub.requests.clear()
     assert deployed(hub, tmp_path) == first
@@ -87,7 +87,7 @@ def test_repeating_sends_and_sets_nothing(hub, tmp_path):
 
 
 def test_another_model_takes_the_place_of_the_first(hub, tmp_path):
-    """The variable is set before the commit, of which README is the one file that changed."""
+    """The variable is set before the commit, which changes README only."""
     deployed(hub, tmp_path)
     before = tree(hub)
     other = hub.put("owner/other", published())
@@ -104,7 +104,7 @@ def test_another_model_takes_the_place_of_the_first(hub, tmp_path):
 
 
 def test_files_no_longer_there_are_deleted(hub, tmp_path):
-    """What the project has no more goes in the same commit; the Hub's own file stays."""
+    """Files that the project no longer has are deleted in the same commit."""
     stale = {"cxr/gone.py": b"", "models/starter/model.onnx": b"x", ".gitattributes": b"*.png"}
     hub.put(SPACE, stale, kind="space")
     deployed(hub, tmp_path)
@@ -113,8 +113,8 @@ def test_files_no_longer_there_are_deleted(hub, tmp_path):
 
 
 @pytest.mark.parametrize("fresh", [True, False], ids=["new Space", "Space with another model"])
-def test_cut_off_anywhere_and_repeated_it_ends_right(fresh, hub, monkeypatch):
-    """After each request, done or not: never new code with the old model; repeated, it is whole."""
+def test_interrupted_and_repeated_deploy_is_complete(fresh, hub, monkeypatch):
+    """An interruption at any request never leaves new code with the old model."""
     # Without a process for each, of which there would be a hundred.
     monkeypatch.setattr(constants, "ENDPOINT", hub.url)
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
@@ -124,7 +124,7 @@ def test_cut_off_anywhere_and_repeated_it_ends_right(fresh, hub, monkeypatch):
     old = ServedModel(HubName("owner/old", "0" * 40), files)
 
     def attempt(number: int, after: bool) -> bool:
-        """One deploy that is cut, and one that is not; whether the cut ended the first."""
+        """One interrupted deploy and one complete one; whether the interruption ended the first."""
         hub.repositories.pop(SPACE, None)
         hub.lfs.clear()
         if not fresh:
@@ -157,7 +157,7 @@ def test_cut_off_anywhere_and_repeated_it_ends_right(fresh, hub, monkeypatch):
 
 
 def test_private_space_is_private(hub, tmp_path):
-    """--private makes a new Space private, and it stays so."""
+    """--private makes a new Space private; a second deploy leaves it private."""
     deployed(hub, tmp_path, "--private")
     assert hub.repositories[SPACE].private
     deployed(hub, tmp_path, "--private")
@@ -165,7 +165,7 @@ def test_private_space_is_private(hub, tmp_path):
 
 
 def test_private_model_needs_a_secret_and_is_not_preloaded(hub, tmp_path):
-    """A build that may not fetch the model would fail; the answer says which secret is needed."""
+    """The header preloads no private model, and the output says which secret is needed."""
     hub.repositories[MODEL].private = True
     assert "a secret HF_TOKEN" in deployed(hub, tmp_path)
     assert "preload_from_hub" not in header(hub, tmp_path)

@@ -21,16 +21,16 @@ from support.published import published
     ],
     ids=["no token", "wrong token", "reader", "another's", "no model", "no commit"],
 )
-def test_what_the_hub_rejects_is_said_in_one_sentence(options, token, sentence, hub, tmp_path):
-    """Exit status 1, one sentence, and no Space."""
+def test_rejection_by_the_hub_is_one_sentence(options, token, sentence, hub, tmp_path):
+    """A rejection gives status 1 and one sentence, and no Space is created."""
     done = deploy(hub, tmp_path, *options, token=token)
     assert done.returncode == 1
     assert sentence in rejected(done)
     assert set(hub.repositories) == {MODEL}
 
 
-def test_no_network_is_said_in_one_sentence(hub, tmp_path):
-    """Where no Hub answers, that is what is said."""
+def test_missing_network_is_one_sentence(hub, tmp_path):
+    """If the Hub cannot be reached, the message says so."""
     done = deploy(hub, tmp_path, SPACE, "--model", MODEL, HF_ENDPOINT=NOBODY)
     assert done.returncode == 1
     assert "The Hub cannot be reached" in rejected(done)
@@ -49,7 +49,7 @@ def test_no_network_is_said_in_one_sentence(hub, tmp_path):
     ids=["Space", "Space's revision", "model", "revision", "hardware", "none"],
 )
 def test_wrong_names_are_wrong_usage(options, sentence, hub, tmp_path):
-    """Exit status 2, before anything is asked of the Hub."""
+    """Wrong names give status 2, and the Hub is not contacted."""
     done = deploy(hub, tmp_path, *options)
     assert done.returncode == 2
     assert sentence in done.stderr.splitlines()[-1]
@@ -71,7 +71,7 @@ def test_wrong_names_are_wrong_usage(options, sentence, hub, tmp_path):
     ids=["version", "labels", "no config", "no model", "no input check"],
 )
 def test_what_is_no_model_folder_is_not_deployed(files, sentence, hub, tmp_path):
-    """A model that the page could not serve is rejected, and no Space is made."""
+    """A model that the page could not serve is rejected, and no Space is created."""
     hub.put("owner/odd", files)
     done = deploy(hub, tmp_path, SPACE, "--model", "owner/odd")
     assert sentence in rejected(done)
@@ -79,7 +79,7 @@ def test_what_is_no_model_folder_is_not_deployed(files, sentence, hub, tmp_path)
 
 
 def test_space_on_a_cpu_needs_a_plan_and_zero_gpu_none(hub, tmp_path):
-    """Without a plan the Hub rejects a CPU; the sentence says what is needed and where to read."""
+    """Without a plan the Hub rejects a CPU; the message says what is needed."""
     hub.paid = False
     sentence = rejected(deploy(hub, tmp_path, SPACE, "--model", MODEL))
     assert "PRO or Team" in sentence
@@ -90,7 +90,7 @@ def test_space_on_a_cpu_needs_a_plan_and_zero_gpu_none(hub, tmp_path):
 
 
 def test_rejected_hardware_leaves_the_space_as_it_was(hub, tmp_path):
-    """Hardware that must be paid for is asked for first; rejected, nothing else has changed."""
+    """Hardware is requested first; if it is rejected, nothing has changed."""
     deployed(hub, tmp_path)
     before, variables = newest(hub, SPACE), dict(hub.repositories[SPACE].variables)
     hub.put("owner/other", published())
@@ -101,8 +101,8 @@ def test_rejected_hardware_leaves_the_space_as_it_was(hub, tmp_path):
     assert hub.repositories[SPACE].variables == variables
 
 
-def test_public_space_is_not_taken_for_a_private_one(hub, tmp_path):
-    """--private on a Space that everybody sees is rejected before anything is sent."""
+def test_private_is_rejected_for_a_public_space(hub, tmp_path):
+    """--private with an existing public Space is rejected before anything is sent."""
     deployed(hub, tmp_path)
     before = newest(hub, SPACE)
     done = deploy(hub, tmp_path, SPACE, "--model", MODEL, "--private")
@@ -110,8 +110,8 @@ def test_public_space_is_not_taken_for_a_private_one(hub, tmp_path):
     assert newest(hub, SPACE) == before
 
 
-def test_header_that_the_hub_rejects_is_said(hub, tmp_path, monkeypatch):
-    """What the Hub finds wrong with the header ends it before a file is sent."""
+def test_header_that_the_hub_rejects_is_an_error(hub, tmp_path, monkeypatch):
+    """If the Hub rejects the header, no file is sent."""
     hub.bad_card = "colorFrom must be a colour"
     done = deploy(hub, tmp_path, SPACE, "--model", MODEL)
     assert "does not accept the header of README.md" in rejected(done)
@@ -119,6 +119,6 @@ def test_header_that_the_hub_rejects_is_said(hub, tmp_path, monkeypatch):
 
 
 def test_dry_run_of_the_newest_commit_needs_the_hub(hub, tmp_path):
-    """What is not pinned cannot be known without the Hub, and that is said."""
+    """Without the Hub the newest commit is unknown, and the message says so."""
     done = deploy(hub, tmp_path, SPACE, "--model", MODEL, "--dry-run", HF_ENDPOINT=NOBODY)
     assert "The Hub cannot be reached" in rejected(done)

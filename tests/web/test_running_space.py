@@ -1,4 +1,4 @@
-"""A deployed Space, fetched from the Hub and installed as a Space is, runs."""
+"""A deployed Space is downloaded from the Hub, installed like a Space, and started."""
 
 import json
 import os
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow  # they install the page's packages
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Path]:
-    """A folder that any user of this machine may enter, unlike those of pytest."""
+    """A folder that all users may enter, unlike those of pytest."""
     folder = Path(tempfile.mkdtemp(prefix="space"))
     folder.chmod(0o755)
     yield folder
@@ -56,7 +56,7 @@ def live() -> Iterator[Hub]:
 
 @pytest.fixture(scope="module")
 def checkout(live: Hub, place: Path) -> Path:
-    """The Space's tree in a folder of its own, as the Hub's client fetches it."""
+    """The Space's files in a folder of their own, downloaded by the Hub's client."""
     folder = place / "app"
     fetch(
         sys.executable, live.environment(place / "x", None), SPACE, "space", local_dir=str(folder)
@@ -90,7 +90,7 @@ def python(checkout: Path, place: Path) -> Path:
 
 
 def environment(hub: Hub, home: Path) -> dict[str, str]:
-    """What a Space has: its variable, a home, no token, nothing of this machine's Python."""
+    """The environment of a Space: its variable and a home, no token."""
     home.mkdir(exist_ok=True)
     home.chmod(0o777)
     return {
@@ -103,7 +103,7 @@ def environment(hub: Hub, home: Path) -> dict[str, str]:
 
 
 def test_deployed_space_serves_its_model(live, checkout, python, place):
-    """Fetched from the Hub, installed without torch, the page answers with the pinned model."""
+    """Installed without torch, the page uses the pinned model."""
     for package in ("torch", "fastai", "timm", "pytest"):
         found = subprocess.run([str(python), "-c", f"import {package}"], capture_output=True)
         assert b"ModuleNotFoundError" in found.stderr
@@ -122,7 +122,7 @@ def test_deployed_space_serves_its_model(live, checkout, python, place):
 
 
 def test_preloaded_space_asks_the_hub_for_nothing(live, checkout, python, place):
-    """With the cache that the header lets the build fill, the page starts without the Hub."""
+    """With the files that the header preloads, the page starts without a request to the Hub."""
     (entry,) = (metadata_load(checkout / "README.md") or {})["preload_from_hub"]
     repository, files, commit = entry.split(" ")
     here = environment(live, place / "preloaded")
@@ -146,8 +146,7 @@ def may_run(python: Path, user: int) -> bool:
 
 
 def test_container_serves_what_it_copies(live, python, place):
-    """What the Dockerfile copies, started by its last line and where possible as its user,
-    answers."""
+    """The files that the Dockerfile copies, started by its command and as its user, make a page."""
     dockerfile = (ROOT / "docs" / "Dockerfile").read_text()
     (uid,) = re.findall(r"--uid (\d+) user\nUSER user\n", dockerfile)
     folder = place / "container"
@@ -168,8 +167,8 @@ def test_container_serves_what_it_copies(live, python, place):
     assert answer["revision"] == newest(live, MODEL).sha
 
 
-def test_space_without_its_variable_says_what_is_missing(live, checkout, python, place):
-    """A Space has no model of its own; without a name it ends with a sentence, and no page."""
+def test_space_without_its_variable_does_not_start(live, checkout, python, place):
+    """A Space without CXR_MODEL does not start, and one sentence says why."""
     here = environment(live, place / "unnamed") | {"CXR_MODEL": ""}
     with pytest.raises(RuntimeError, match="No model was named") as ended:
         app(python=python, folder=checkout, **here).__enter__()

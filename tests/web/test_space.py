@@ -25,7 +25,7 @@ def _space() -> Space:
 
 @pytest.fixture
 def project(tmp_path, monkeypatch) -> Path:
-    """A copy of what a Space is made of, to spoil."""
+    """A copy of the files that a Space is made of, which tests change."""
     for name in space.contents(_space()):
         source = f"docs/{name}" if name == space.THUMBNAIL else name
         (tmp_path / source).parent.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def project(tmp_path, monkeypatch) -> Path:
 
 
 def test_tree_above_10_mb_is_not_sent(project):
-    """The sentence has the weight and the largest file."""
+    """The message names the size and the largest file."""
     image = project / "examples" / "large.png"
     image.write_bytes(bytes(9_800_000))
     with (project / "examples" / "examples.csv").open("a", newline="") as table:
@@ -46,7 +46,7 @@ def test_tree_above_10_mb_is_not_sent(project):
 
 
 def test_too_many_files_are_not_sent(project):
-    """The sentence has their number and the most there may be."""
+    """The message names their number and the limit."""
     for number in range(200):
         (project / "cxr" / f"stray{number}.py").touch()
     with pytest.raises(SpaceError, match=r"would have \d+ files, and 200 are the most"):
@@ -54,21 +54,21 @@ def test_too_many_files_are_not_sent(project):
 
 
 def test_missing_file_is_named(project):
-    """A project that is not whole is not deployed."""
+    """If a file of the project is missing, the message names it."""
     (project / "LICENSE").unlink()
     with pytest.raises(SpaceError, match="'LICENSE' cannot be read"):
         space.contents(_space())
 
 
 def test_file_name_that_the_header_cannot_write_is_not_preloaded():
-    """An entry of `preload_from_hub` parts at spaces and commas."""
+    """Names with spaces cannot be written in `preload_from_hub`, which separates names by them."""
     odd = ServedModel(HubName(MODEL, "0" * 40), ("config.json", "examples/an image.png"))
     text = space.header(Space(HubName(SPACE), odd, "https://hub"))
     assert "preload_from_hub" not in text
 
 
 def test_space_is_small_and_has_no_model(hub, tmp_path):
-    """Less than 10 MB, no weights, none of the training half, no script that makes examples."""
+    """A Space has under 10 MB, no weights, no training code, and no script that makes examples."""
     deployed(hub, tmp_path)
     files = tree(hub)
     total = sum(map(len, files.values()))
@@ -121,7 +121,7 @@ def test_page_about_the_space_is_short_and_honest(hub, tmp_path):
 
 
 def test_zero_gpu_keeps_a_python_that_it_has(hub, tmp_path):
-    """ZeroGPU has no Python 3.11; a later deploy without --hardware remembers."""
+    """ZeroGPU gets Python 3.12, also in a later deploy without --hardware."""
     deployed(hub, tmp_path, "--hardware", "zero-a10g")
     assert header(hub, tmp_path)["python_version"] == "3.12"
     deployed(hub, tmp_path)
@@ -131,7 +131,7 @@ def test_zero_gpu_keeps_a_python_that_it_has(hub, tmp_path):
 
 
 def test_zero_gpu_is_told_of_one_function(tmp_path):
-    """On ZeroGPU the page declares one function for the GPU before it launches; else none.
+    """On ZeroGPU the page declares one function for the GPU before it starts; elsewhere none.
 
     The platform's package stands in for itself here: it asks a service of the platform.
     """
