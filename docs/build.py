@@ -110,24 +110,23 @@ def client() -> str:
 
 def limits() -> str:
     """The limits of the page and its API, from its settings."""
-    from cxr.web import page
-    from cxr.web.page import intake
+    from cxr.web import limits
 
-    lists = page.LISTS_AT_ONCE["concurrency_limit"]
+    lists = limits.LIST["concurrency_limit"]
     return _table(
         ("what", "limit"),
         (
             (
                 "a file",
-                f"{intake.MAX_MEGABYTES} MB; at least {imaging.MIN_SIDE} pixels per side, at most "
+                f"{limits.MAX_MEGABYTES} MB; at least {imaging.MIN_SIDE} pixels per side, at most "
                 f"{imaging.MAX_PIXELS:,} pixels",
             ),
-            ("images of one `/predict_many`", f"{page.MOST_IMAGES}"),
+            ("images of one `/predict_many`", f"{limits.MAX_IMAGES}"),
             ("images at the same time", f"one per core of the machine, and {lists} list of images"),
-            ("waiting requests", f"{page.WAITING}; one more is rejected with status 503"),
+            ("waiting requests", f"{limits.MAX_WAITING}; one more is rejected with status 503"),
             (
                 "uploads, and images made from them",
-                f"deleted within {page.KEPT // 60} minutes, and when the page ends",
+                f"deleted within {limits.KEEP_SECONDS // 60} minutes, and when the page ends",
             ),
         ),
     )

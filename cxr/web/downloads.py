@@ -1,4 +1,4 @@
-"""The answer for one image as files to keep: JSON, CSV, the heatmap over the image, a report."""
+"""The result for one image as a file to download: JSON, CSV, heatmap or report."""
 
 import io
 import json
@@ -7,54 +7,100 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PureWindowsPath
 
+from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
+
 from cxr import imaging
 from cxr.inference import results
 from cxr.inference.prediction import Prediction
 from cxr.inference.predictor import Predictor
+from cxr.model.model_folder import NOT_FOR_CLINICAL_USE
 from cxr.web import report
+from cxr_labels import DISPLAY
 
-_LONGEST = 80  # letters of an image's name that a file made of it keeps
+_LONGEST = 80  # characters of an image's name that the name of its download keeps
+_GROUND, _INK = (17, 26, 44), (230, 237, 246)  # of the caption
+_MARGIN = 8  # px around the caption
 
 
 @dataclass(frozen=True)
 class Download:
-    """A file: what to call it, its MIME type and its content."""
+    """A file to download.
+
+    Attributes:
+        name: The name of the file.
+        mime: Its MIME type.
+        content: Its bytes.
+    """
 
     name: str
-    kind: str
+    mime: str
     content: bytes
 
 
 def as_json(predictor: Predictor, file: str, prediction: Prediction) -> Download:
-    """The object that `/analyze` gives. file: the image's name."""
-    found = results.of_prediction(predictor, file, prediction)
-    return Download(f"{_stem(file)}.json", "application/json", f"{json.dumps(found)}\n".encode())
+    """The object that `/analyze` returns. file: the name of the image."""
+    result = results.of_prediction(predictor, file, prediction)
+    return Download(f"{_stem(file)}.json", "application/json", f"{json.dumps(result)}\n".encode())
 
 
 def as_csv(predictor: Predictor, file: str, prediction: Prediction) -> Download:
-    """The table that `predict --csv` writes. file: the image's name."""
-    found = results.of_prediction(predictor, file, prediction)
-    text = results.csv_text([results.CSV_COLUMNS, results.csv_row(found)])
+    """The table that `predict --csv` writes. file: the name of the image."""
+    result = results.of_prediction(predictor, file, prediction)
+    text = results.csv_text([results.CSV_COLUMNS, results.csv_row(result)])
     return Download(f"{_stem(file)}.csv", "text/csv", text.encode())
 
 
 def as_overlay(file: str, prediction: Prediction, finding: str) -> Download:
-    """The image that `/explain` gives, as PNG. file: the image's name."""
+    """The image that `/explain` returns, as a PNG with a caption below.
+
+    Caption and metadata name the finding and say that the image is not for clinical use.
+
+    Args:
+        file: The name of the image.
+        prediction: Its prediction.
+        finding: The label of the finding.
+    """
+    title = f"Heatmap for: {DISPLAY[finding]}"
+    overlay = prediction.overlay(finding)
+    described = PngInfo()
+    described.add_text("Title", title)
+    described.add_text("Comment", results.DISCLAIMER)
     png = io.BytesIO()
-    prediction.overlay(finding).save(png, "PNG")
+    _captioned(overlay, f"{title}. {NOT_FOR_CLINICAL_USE}").save(png, "PNG", pnginfo=described)
     return Download(f"{_stem(file)}-{_plain(finding)}.png", "image/png", png.getvalue())
 
 
 def as_report(predictor: Predictor, file: str, prediction: Prediction, language: str) -> Download:
-    """The report, as HTML. file: the image's name. language: "en" or "zh-CN"."""
+    """The report as HTML. file: the name of the image. language: "en" or "zh-CN"."""
     page = report.render(prediction, predictor, file, language, datetime.now(UTC))
     return Download(f"{_stem(file)}-report.html", "text/html", page.encode())
 
 
+def _captioned(image: Image.Image, caption: str) -> Image.Image:
+    """The image with a caption in a strip below it."""
+    font = ImageFont.load_default(min(24, max(11, image.width // 40)))
+    lines = [""]
+    for word in caption.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if font.getlength(longer) <= image.width - 2 * _MARGIN:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    text = "\n".join(lines).strip()
+    draw = ImageDraw.Draw(image)
+    bottom = int(draw.multiline_textbbox((0, 0), text, font)[3])
+    captioned = Image.new("RGB", (image.width, image.height + bottom + 2 * _MARGIN), _GROUND)
+    captioned.paste(image)
+    draw = ImageDraw.Draw(captioned)
+    draw.multiline_text((_MARGIN, image.height + _MARGIN), text, _INK, font)
+    return captioned
+
+
 def _stem(file: str) -> str:
-    """An image's name as the beginning of another file's, on any system."""
+    """The name of an image as the beginning of another file's name, valid on any system."""
     path = PureWindowsPath(file)
-    # A name without a suffix may have dots, as those of DICOM files do.
+    # A name without a suffix may have dots, as names of DICOM files do.
     name = path.stem if path.suffix.lower() in imaging.SUFFIXES else path.name
     return _plain(name) or "image"
 

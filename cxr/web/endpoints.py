@@ -1,9 +1,7 @@
-"""The public API of the page, whose names and shapes other people's scripts rely on.
+"""The public API of the page. Scripts rely on its names and forms; docs/api.md describes them.
 
-`/predict` (image -> label with all confidences), `/analyze` (image -> the JSON object of `results`),
-`/predict_many` (images -> a list of those objects) and `/explain` (image, finding -> image).
-docs/api.md tells how they are called. Gradio shows the docstrings of the four functions, and the
-labels of their components, to everybody who asks what the page offers.
+Gradio shows the docstrings of the four functions, and the labels of their components, to everybody
+who opens the page's API documentation.
 """
 
 from pathlib import Path
@@ -19,19 +17,19 @@ from cxr.inference.prediction import Prediction
 from cxr.inference.predictor import Predictor
 from cxr.inference.prevalence import DEFAULT, Prevalence
 from cxr.web import temporary
-from cxr.web.page import AT_ONCE, LISTS_AT_ONCE, MOST_IMAGES
+from cxr.web.limits import LIST, MAX_IMAGES, ONE_IMAGE
 
 _NO_IMAGE = "No image was given; choose a file."
 
 
 def add(predictor: Predictor) -> None:
-    """The public API, on components that the page does not show."""
-    image_in = File(label="image", visible=False)
-    images_in = File(label="images", file_count="multiple", visible=False)
-    prevalence_in = gr.Textbox(DEFAULT, label="prevalence", visible=False)
-    # Without a value, so that nobody who names no finding is shown some other's heatmap; any word
-    # is let through to `explain`, whose sentence is clearer than Gradio's.
-    finding_in = gr.Dropdown(
+    """Adds the public API to the page that is being built, on components that it does not show."""
+    one = File(label="image", visible=False)
+    many = File(label="images", file_count="multiple", visible=False)
+    stated = gr.Textbox(DEFAULT, label="prevalence", visible=False)
+    # No default: a caller who names no finding should not get the heatmap of another.
+    # Any word is accepted: the message of `explain` is clearer than Gradio's.
+    named = gr.Dropdown(
         list(cxr_labels.LABELS),
         value=None,
         allow_custom_value=True,
@@ -39,70 +37,65 @@ def add(predictor: Predictor) -> None:
         visible=False,
     )
     label = gr.Label(label="label", visible=False)
-    found = gr.JSON(label="analysis", visible=False)
-    found_many = gr.JSON(label="analyses", visible=False)
-    picture = gr.Image(label="heatmap", format="png", visible=False)
+    result = gr.JSON(label="analysis", visible=False)
+    result_list = gr.JSON(label="analyses", visible=False)
+    overlay = gr.Image(label="heatmap", format="png", visible=False)
     trigger = gr.Button(visible=False)
 
-    def predict(image: str | None, prevalence: str = DEFAULT) -> dict[str, float]:
-        """All 15 labels with their confidences, most likely first.
+    def predict_image(image: str | None, prevalence: str = DEFAULT) -> dict[str, float]:
+        """All 15 labels with their probabilities, most likely first.
 
-        prevalence: "nih", "training", or shares laid over NIH's, such as "Effusion=0.3"
+        prevalence: "nih", "training", or shares that replace NIH's, such as "Effusion=0.3"
         """
         return _analyze(predictor, image, _parse(prevalence)).ranked()
 
-    def analyze(image: str | None, prevalence: str = DEFAULT) -> dict[str, Any]:
+    def analyze_image(image: str | None, prevalence: str = DEFAULT) -> dict[str, Any]:
         """Probabilities, flagged findings and their boxes, warnings; or the reason of a rejection.
 
-        prevalence: "nih", "training", or shares laid over NIH's, such as "Effusion=0.3"
+        prevalence: "nih", "training", or shares that replace NIH's, such as "Effusion=0.3"
         """
         if image is None:
             raise gr.Error(_NO_IMAGE, print_exception=False)
         return results.of_file(predictor, image, Path(image).name, _parse(prevalence))
 
     def predict_many(images: list[str] | None, prevalence: str = DEFAULT) -> list[dict[str, Any]]:
-        """For each image, in order, what /analyze gives; a bad image is rejected in its place.
+        """For each image, in order, what /analyze returns; a bad image is rejected in its place.
 
-        prevalence: "nih", "training", or shares laid over NIH's, such as "Effusion=0.3"
+        prevalence: "nih", "training", or shares that replace NIH's, such as "Effusion=0.3"
         """
         if not images:
             raise gr.Error("No images were given; choose some files.", print_exception=False)
-        if len(images) > MOST_IMAGES:
+        if len(images) > MAX_IMAGES:
             raise gr.Error(
-                f"These are {len(images)} images; send at most {MOST_IMAGES} at once.",
+                f"These are {len(images)} images; send at most {MAX_IMAGES} at once.",
                 print_exception=False,
             )
-        stated = _parse(prevalence)
-        return list(results.of_files(predictor, images, stated, lambda image: Path(image).name))
+        parsed = _parse(prevalence)
+        return list(results.of_files(predictor, images, parsed, lambda path: Path(path).name))
 
     def explain(image: str | None, finding: str | None) -> str:
         """The image with the heatmap for a finding over it: a PNG, at most 1024 px a side.
 
-        finding: one of the 15 labels, in NIH's spelling
+        finding: one of the 15 labels, in any spelling that the prevalence accepts
         """
         if not finding:
             raise gr.Error("No finding was given; name one of the labels.", print_exception=False)
-        if finding not in cxr_labels.LABELS:
+        found = cxr_labels.find_label(finding) if isinstance(finding, str) else None
+        if found is None:
             raise gr.Error(
                 f"There is no such finding; name one of {', '.join(cxr_labels.LABELS)}.",
                 print_exception=False,
             )
-        return temporary.save(_analyze(predictor, image).overlay(finding))
+        return temporary.save(_analyze(predictor, image).overlay(found))
 
-    trigger.click(predict, [image_in, prevalence_in], label, api_name="predict", **AT_ONCE)
-    trigger.click(analyze, [image_in, prevalence_in], found, api_name="analyze", **AT_ONCE)
-    trigger.click(
-        predict_many,
-        [images_in, prevalence_in],
-        found_many,
-        api_name="predict_many",
-        **LISTS_AT_ONCE,
-    )
-    trigger.click(explain, [image_in, finding_in], picture, api_name="explain", **AT_ONCE)
+    trigger.click(predict_image, [one, stated], label, api_name="predict", **ONE_IMAGE)
+    trigger.click(analyze_image, [one, stated], result, api_name="analyze", **ONE_IMAGE)
+    trigger.click(predict_many, [many, stated], result_list, api_name="predict_many", **LIST)
+    trigger.click(explain, [one, named], overlay, api_name="explain", **ONE_IMAGE)
 
 
 class File(gr.File):
-    """A file as the API describes it: in words on images, not on Gradio's classes."""
+    """A file component whose API description speaks of images, not of Gradio's classes."""
 
     def api_info(self) -> dict[str, Any]:
         what = "a list of image files" if self.file_count == "multiple" else "an image file"
@@ -117,10 +110,10 @@ class File(gr.File):
         return [image] if self.file_count == "multiple" else image
 
 
-def _parse(stated: str | None) -> Prevalence:
-    """The prevalence in words; what is wrong with it reaches the caller as one sentence."""
+def _parse(text: str | None) -> Prevalence:
+    """Reads a prevalence. Raises gr.Error with a message for the caller."""
     try:
-        return cxr.inference.prevalence.parse(stated or DEFAULT)
+        return cxr.inference.prevalence.parse(text or DEFAULT)
     except cxr.inference.prevalence.PrevalenceError as error:
         raise gr.Error(str(error), print_exception=False) from error
 
@@ -128,7 +121,7 @@ def _parse(stated: str | None) -> Prevalence:
 def _analyze(
     predictor: Predictor, path: str | None, prevalence: Prevalence = DEFAULT
 ) -> Prediction:
-    """Prediction for an image; what is wrong with it reaches the caller as one sentence."""
+    """Predicts for an image file. Raises gr.Error with a message for the caller."""
     if path is None:
         raise gr.Error(_NO_IMAGE, print_exception=False)
     try:

@@ -1,12 +1,12 @@
-"""The web page and its API: `build` puts a model behind a Gradio page.
+"""The web page and its API: `build` makes a Gradio page for a model.
 
-What scripts call stands in `endpoints`; what visitors see, tab by tab, in `page`.
+`endpoints` has what scripts call; `page` has what visitors see, tab by tab.
 """
 
 import contextlib
 import html
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 from gradio.routes import App
@@ -16,36 +16,35 @@ from cxr.inference.predictor import Predictor
 from cxr.model import examples
 from cxr.model.config import Config
 from cxr.model.resolve import Model
-from cxr.web import endpoints, errors, gradio_sessions, temporary
-from cxr.web.page import (
-    KEPT,
-    WAITING,
-    about,
-    embedding,
-    language,
-    one_image,
-    several_images,
-    style,
-    texts,
-)
-from cxr.web.page.intake import MAX_MEGABYTES
+from cxr.web import endpoints, errors, gradio_sessions, limits, temporary
+from cxr.web.page import about, embedding, language, one_image, several_images, style, texts
 from cxr.web.page.texts import words
+from cxr.web.recent import RecentPredictions
+
+
+class _Page(errors.Blocks):
+    """The page, with the predictions that it keeps."""
+
+    recent: RecentPredictions
 
 
 @contextlib.asynccontextmanager
 async def _while_served(app: App) -> AsyncIterator[None]:
-    async with gradio_sessions.copied(app), temporary.sweeping(*temporary.schedule(KEPT)):
+    """Runs in the background: files and predictions of visitors are dropped when they are old."""
+    page = cast(_Page, app.get_blocks())
+    every, age = temporary.schedule(limits.KEEP_SECONDS)
+    async with gradio_sessions.copied(app), temporary.sweeping(every, age, page.recent.drop_old):
         yield
 
 
-# What belongs to launch() in Gradio 6. Nothing of a visitor is kept or shown: no run history,
-# no monitoring page, no traceback.
+# Arguments of launch(). Nothing of a visitor is kept or shown: no run history, no monitoring page,
+# no traceback.
 LAUNCH: dict[str, Any] = {
     "theme": style.THEME,
     "css": style.CSS + about.CSS,
     "head": style.HEAD + embedding.HEAD,
     "i18n": texts.translations(),
-    "max_file_size": MAX_MEGABYTES * 10**6,
+    "max_file_size": limits.MAX_MEGABYTES * 10**6,
     "show_error": False,
     "share": False,
     "run_history": False,
@@ -61,51 +60,51 @@ LAUNCH: dict[str, Any] = {
 
 
 def build(predictor: Predictor) -> gr.Blocks:
-    """The page for a model; `build(...).launch(**LAUNCH)` serves it."""
+    """Makes the page for a model; `build(predictor).launch(**LAUNCH)` serves it."""
     offered = examples.find(predictor.folder)
-    # Gradio hands out only what lies below its working folder, or what it is told of. Not their
-    # folder: in the Hub's cache an image is a link to a file that lies elsewhere.
+    # Gradio serves only files below its working folder and files that it is told of. Their folder
+    # would not do: in the Hub's cache an image is a link to a file somewhere else.
     gr.set_static_paths([example.path for example in offered])
-    with errors.Blocks(
-        title="Findings on a chest X-ray",
-        analytics_enabled=False,
-        delete_cache=temporary.schedule(KEPT),
+    every, age = temporary.schedule(limits.KEEP_SECONDS)
+    with _Page(
+        title="Findings on a chest X-ray", analytics_enabled=False, delete_cache=(every, age)
     ) as demo:
+        demo.recent = RecentPredictions(predictor, age)
         language.add(["one_image", "several_images", "about"])
         gr.HTML(introduction(predictor), apply_default_css=False, elem_id="introduction")
         with gr.Tabs():
             with gr.Tab(texts.marker("one_image"), id="image"):
-                one_image.add(predictor, offered)
+                one_image.add(predictor, demo.recent, offered)
             with gr.Tab(texts.marker("several_images"), id="images"):
                 several_images.add(predictor)
             with gr.Tab(texts.marker("about"), id="about"):
                 about.add(predictor)
         gr.HTML(
-            f"<p>{texts.said(results.DISCLAIMER).html}</p>",
+            f"<p>{texts.translated(results.DISCLAIMER).html}</p>",
             apply_default_css=False,
             elem_id="disclaimer",
         )
         embedding.add_link()
         endpoints.add(predictor)
-    # Closed to what would go round the queue, as Gradio has it on Spaces only.
-    demo.queue(max_size=WAITING, api_open=False)
+    # Requests that would bypass the queue are rejected; by default Gradio does so on Spaces only.
+    demo.queue(max_size=limits.MAX_WAITING, api_open=False)
     return demo
 
 
 def introduction(predictor: Predictor) -> str:
-    """What the page is and which model it serves, as HTML; the model's texts may be anybody's."""
+    """What the page is and which model it serves, as HTML; the model's texts are not trusted."""
     config = predictor.config
     about = f"{html.escape(config.architecture)}, {config.image_size} px{_measured(config)}"
     note = predictor.model.note
     return (
         f"<h1>{words('title')}</h1><p>{words('introduction')}</p>"
         f'<p class="model">{words("model")} {_named(predictor.model)} ({about}). '
-        f"{texts.said(note).html if note else ''}</p>"
+        f"{texts.translated(note).html if note else ''}</p>"
     )
 
 
 def _named(model: Model) -> str:
-    """The model's name; of one on the Hub the commit too, short, with all of it in the link."""
+    """The model's name; for a model on the Hub also its short commit, linked to the full one."""
     name = f"<code>{html.escape(model.name)}</code>"
     if not model.revision:
         return name
@@ -114,7 +113,7 @@ def _named(model: Model) -> str:
 
 
 def _measured(config: Config) -> str:
-    """How well it tells images apart, beside what answers without an image reach."""
+    """The mean AUROC, beside what metadata alone reaches."""
     auroc = config.metrics.mean_auroc
     if auroc is None:
         return ""

@@ -1,6 +1,6 @@
-"""The answer for one image as an HTML page to print or send on, which opens without a network.
+"""The result for one image as an HTML file to print or send on, which needs no network.
 
-It shows the image: it belongs where the image belongs.
+It shows the image, so it may go only where the image may go.
 """
 
 from collections.abc import Callable
@@ -21,12 +21,12 @@ from cxr.model import box_record
 from cxr.model.box_record import BoxRecord, Hits, Share
 from cxr.model.config import Config
 from cxr.web.page.finding_words import finding, sentence
-from cxr.web.page.said import said
 from cxr.web.page.text import CHINESE, ENGLISH, Text
+from cxr.web.page.translation import translated
 from cxr.web.report_words import REPORT
 from cxr_labels import LABELS, NO_FINDING
 
-_QUALITY = 88  # of a JPEG: large enough to look at, a tenth of a PNG
+_QUALITY = 88  # of its JPEGs: good to look at, a tenth of a PNG's size
 _DASH = "–"
 
 
@@ -35,8 +35,12 @@ def render(
 ) -> str:
     """The report as HTML.
 
-    file: name of the image's file; of a path its last part is shown. language: "en" or "zh-CN".
-    made: when, with its time zone.
+    Args:
+        prediction: The prediction for the image.
+        predictor: The model.
+        file: The name of the image's file; only the last part of a path is shown.
+        language: "en" or "zh-CN".
+        made: The time of the report, with a time zone.
     """
     words = _Words(language)
     record = box_record.read(predictor.folder)
@@ -47,25 +51,25 @@ def render(
         {},
         language=words.language,
         t={key: words.of(key) for key in REPORT},
-        disclaimer=words.said(DISCLAIMER),
+        disclaimer=words.translated(DISCLAIMER),
         file=PureWindowsPath(file).name,
         made=f"{made.astimezone(UTC):%Y-%m-%d %H:%M}",
         image_size=words.of("image_size", width=str(width), height=str(height)),
-        image=_picture(preview(prediction.image.grey)),
+        image=_data_uri(preview(prediction.image.grey)),
         rows=_rows(prediction, predictor, words),
-        warnings=[words.said(warning) for warning in prediction.warnings],
+        warnings=[words.translated(warning) for warning in prediction.warnings],
         meaning=words.of("meaning", mix=_mix(prediction.prevalence)),
-        heatmap=[_heatmap(prediction, label, record, words) for label in shown(prediction)],
+        heatmaps=[_heatmap(prediction, label, record, words) for label in shown(prediction)],
         highest=not prediction.flagged,
         measured_on=words.of("measured_on", boxes=str(record.over_all.boxes)) if record else "",
         measured=_measured(record, words) if record else [],
         model=_model(predictor, words),
-        pictures=words.of("pictures", side=str(LONG_SIDE)),
+        images_note=words.of("images_note", side=str(LONG_SIDE)),
     )
 
 
 def shown(prediction: Prediction) -> list[str]:
-    """The labels whose heatmap the report shows: the flagged ones, or else the likeliest."""
+    """The labels whose heatmaps the report shows: the flagged ones, else the most likely one."""
     ranked = [label for label in prediction.ranked() if label != NO_FINDING]
     return [label for label in ranked if label in prediction.flagged] or ranked[:1]
 
@@ -80,9 +84,9 @@ class _Words:
         text = REPORT[key].filled(**values) if values else REPORT[key]
         return text.in_language(self.language)
 
-    def said(self, sentence: str) -> str:
-        """A sentence that another part of the program says in English."""
-        return said(sentence).in_language(self.language)
+    def translated(self, sentence: str) -> str:
+        """A message of another part of the program, which is in English."""
+        return translated(sentence).in_language(self.language)
 
     def share(self, share: Share | None) -> str:
         """A share as a percentage, with its interval."""
@@ -129,18 +133,18 @@ def _heatmap(
     return {
         "name": name,
         "alt": words.of("heatmap_alt", finding=name),
-        "picture": _picture(np.asarray(prediction.overlay(label))),
+        "image": _data_uri(np.asarray(prediction.overlay(label))),
         "score": words.of(
             "reached_one",
             score=_percent(prediction.probabilities[label]),
             threshold=_threshold(prediction, label, words),
         ),
-        "right": _right(label, record, words),
+        "measured": _pointing(label, record, words),
     }
 
 
-def _right(label: str, record: BoxRecord | None, words: _Words) -> str:
-    """How often the maps of one finding pointed right."""
+def _pointing(label: str, record: BoxRecord | None, words: _Words) -> str:
+    """How often the heatmaps of one finding peaked inside the radiologists' box."""
     if record is None or label not in record.findings:
         return words.of("pointing_unknown")
     hits, constant = record.findings[label], record.constants[label].pointing
@@ -151,7 +155,7 @@ def _right(label: str, record: BoxRecord | None, words: _Words) -> str:
 
 
 def _measured(record: BoxRecord, words: _Words) -> list[tuple[str, str, str]]:
-    """Rows of what the maps and the constant box reach."""
+    """Rows of what the heatmaps and the constant box reach."""
 
     def row(key: str, of: Callable[[Hits], Share | None]) -> tuple[str, str, str]:
         return words.of(key), words.share(of(record.over_all)), words.share(of(record.constant))
@@ -171,7 +175,7 @@ def _model(predictor: Predictor, words: _Words) -> list[tuple[str, str]]:
 
 
 def _auroc(config: Config, words: _Words) -> str:
-    """With its interval, and what answers without an image reach, where known."""
+    """The AUROC with its interval, and what metadata alone reaches, where known."""
     auroc = config.metrics.mean_auroc
     if auroc is None:
         return words.of("unknown")
@@ -195,5 +199,5 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f}\u00a0%"
 
 
-def _picture(pixels) -> str:
+def _data_uri(pixels: np.ndarray) -> str:
     return html_page.data_uri(html_page.jpeg(pixels, _QUALITY), "jpeg")

@@ -1,4 +1,4 @@
-"""The words of the report of one image, which is in one language."""
+"""The texts of the report of one image."""
 
 from cxr.web.page.text import Text
 
@@ -106,7 +106,7 @@ REPORT: dict[str, Text] = {
         "; {alone} from sex, age and view alone", "；仅凭性别、年龄和体位为 {alone}"
     ),
     "unknown": Text("not stated", "未注明"),
-    "pictures": Text(
+    "images_note": Text(
         "Images are reduced to at most {side} pixels and compressed.",
         "图像已缩小至最多 {side} 像素并压缩。",
     ),

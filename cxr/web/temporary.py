@@ -17,7 +17,7 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from pathlib import Path
 
 from gradio.utils import get_upload_folder
@@ -77,7 +77,9 @@ def schedule(keep: int) -> tuple[int, int]:
 
 
 @contextlib.asynccontextmanager
-async def sweeping(every: float, age: float) -> AsyncIterator[None]:
+async def sweeping(
+    every: float, age: float, also: Callable[[], None] = lambda: None
+) -> AsyncIterator[None]:
     """While the page is served, deletes old files and returns freed memory to the system.
 
     Files that were there when serving began belong to the page and stay. Nothing is deleted where
@@ -86,8 +88,9 @@ async def sweeping(every: float, age: float) -> AsyncIterator[None]:
     Args:
         every: Seconds between two looks.
         age: Age in seconds at which a file is deleted.
+        also: Called with every look.
     """
-    task = asyncio.create_task(_sweep_repeatedly(every, age))
+    task = asyncio.create_task(_sweep_repeatedly(every, age, also))
     yield
     task.cancel()
 
@@ -128,13 +131,15 @@ def save(image: Image.Image) -> str:
     return str(path)
 
 
-async def _sweep_repeatedly(every: float, age: float) -> None:
-    if _own is None:
-        return
-    of_the_page = set(_own.rglob("*"))
-    gc.freeze()  # what has been loaded by now stays, so the collector need not look at it again
+async def _sweep_repeatedly(every: float, age: float, also: Callable[[], None]) -> None:
+    of_the_page = set(_own.rglob("*")) if _own else set()
+    if _own:  # the program is the page alone
+        gc.freeze()  # what has been loaded by now stays, so the collector need not look at it again
     while True:
         await asyncio.sleep(every)
+        also()
+        if _own is None:
+            continue
         with contextlib.suppress(OSError):  # a folder that was deleted while it was listed
             await asyncio.to_thread(sweep, _own, age, of_the_page)
         await asyncio.to_thread(machine.give_back_freed_memory)

@@ -10,20 +10,13 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from support import IMAGE, ROOT
 from support.bad_images import bad_files
-from support.served import app
 
 from cxr.inference import results
 from cxr.inference.predictor import Predictor
-from cxr.web import page
+from cxr.web import limits
 from cxr_labels import LABELS
 
 OTHER = ROOT / "examples" / "not_chest_rg3.png"
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with app() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
@@ -115,8 +108,10 @@ def test_many_images_are_answered_in_their_places(client, tmp_path):
 
 def test_too_many_images_are_rejected_with_the_limit(asks, sent):
     """One over the limit is a sentence that names both numbers."""
-    stream = called(asks, "predict_many", [sent] * (page.MOST_IMAGES + 1), "nih")
-    assert f"These are {page.MOST_IMAGES + 1} images; send at most {page.MOST_IMAGES} at" in stream
+    stream = called(asks, "predict_many", [sent] * (limits.MAX_IMAGES + 1), "nih")
+    assert (
+        f"These are {limits.MAX_IMAGES + 1} images; send at most {limits.MAX_IMAGES} at" in stream
+    )
 
 
 def test_as_many_images_are_taken_as_the_docs_promise(asks):

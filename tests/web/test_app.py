@@ -8,7 +8,6 @@ import json
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -26,25 +25,10 @@ from cxr.inference.predictor import Predictor
 from cxr.web import interface
 from cxr_labels import LABELS
 
-if TYPE_CHECKING:
-    pass
-
-
-@pytest.fixture(scope="module")
-def address():
-    """The app on the embedded starter."""
-    with app() as found:
-        yield found
-
 
 @pytest.fixture(scope="module")
 def client(address) -> Client:
     return Client(address, verbose=False)
-
-
-@pytest.fixture(scope="module")
-def predictor() -> Predictor:
-    return Predictor(STARTER)
 
 
 def test_page_serves_the_folder_that_was_trained(run):
@@ -126,6 +110,19 @@ def test_explain_differs_between_findings(client):
         for finding in ("Mass", "Cardiomegaly")
     ]
     assert pictures[0] != pictures[1]
+
+
+@pytest.mark.parametrize(
+    ("written", "label"),
+    [("pneumonia", "Pneumonia"), ("Pleural thickening", "Pleural_Thickening")],
+)
+def test_explain_takes_every_spelling_that_the_prevalence_takes(client, written, label):
+    """In any case, with spaces or underscores."""
+    pictures = [
+        Image.open(client.predict(handle_file(IMAGE), finding, api_name="/explain")).tobytes()
+        for finding in (written, label)
+    ]
+    assert pictures[0] == pictures[1]
 
 
 @pytest.mark.parametrize("name", bad_files())

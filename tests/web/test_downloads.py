@@ -1,6 +1,7 @@
 """The answer as files to keep: the same as from the command line and the API, by a click."""
 
 import base64
+import csv
 import io
 import json
 import re
@@ -12,14 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
-from PIL import Image
-from support import IMAGE, ROOT, STARTER
-from support.browser import chromium
+from PIL import Image, ImageDraw
+from support import IMAGE, ROOT
 from support.served import app
 
 from cxr.inference.prediction import Prediction
-from cxr.inference.predictor import Predictor
-from cxr.web import downloads, interface
+from cxr.web import downloads, interface, limits
 
 SHOWN = "Nodule"  # what the starter scores highest on the image: the page opens with it
 FORMS = {
@@ -28,11 +27,6 @@ FORMS = {
     "overlay": f"chest_rg1-{SHOWN}.png",
     "report": "chest_rg1-report.html",
 }
-
-
-@pytest.fixture(scope="module")
-def predictor() -> Predictor:
-    return Predictor(STARTER)
 
 
 @pytest.fixture(scope="module")
@@ -52,19 +46,13 @@ def address(written):
         yield found
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as started:
-        yield started
-
-
 @pytest.fixture
 def page(browser, address):
     """The page with an answer on it."""
     opened = browser.new_page(viewport={"width": 1280, "height": 1000})
     opened.goto(address)
     opened.set_input_files("#image input[type=file]", IMAGE)
-    opened.wait_for_selector("#take-json")
+    opened.wait_for_selector("#download-json")
     yield opened
     opened.close()
 
@@ -105,13 +93,55 @@ def test_files_are_named_after_the_image_whatever_its_name(predictor, analyzed, 
     )
 
 
-def test_overlay_is_what_explain_gives(address, analyzed):
-    """Pixel for pixel."""
-    made = downloads.as_overlay(IMAGE.name, analyzed, "Mass")
+def test_overlay_is_what_explain_gives_with_a_caption_below(address, analyzed):
+    """Pixel for pixel; the caption is a strip of its own."""
+    made = _pixels(downloads.as_overlay(IMAGE.name, analyzed, "Mass").content)
     client = Client(address, verbose=False)
     explained = client.predict(handle_file(IMAGE), "Mass", api_name="/explain")
-    with Image.open(explained) as wanted:
-        assert np.array_equal(_pixels(made.content), np.asarray(wanted.convert("RGB")))
+    with Image.open(explained) as image:
+        wanted = np.asarray(image.convert("RGB"))
+    assert np.array_equal(made[: len(wanted)], wanted)
+    assert 20 < len(made) - len(wanted) < 100
+
+
+def test_overlay_names_the_finding_and_the_use_it_is_not_for(analyzed, monkeypatch):
+    """In its caption and in its metadata."""
+    written: list[str] = []
+    draw = ImageDraw.ImageDraw.multiline_text
+    monkeypatch.setattr(
+        ImageDraw.ImageDraw,
+        "multiline_text",
+        lambda self, at, text, *rest: written.append(text) or draw(self, at, text, *rest),
+    )
+    made = downloads.as_overlay(IMAGE.name, analyzed, "Pleural_Thickening")
+    caption = "Heatmap for: Pleural thickening. A research demo, not for clinical use."
+    assert [" ".join(text.split()) for text in written] == [caption]
+    with Image.open(io.BytesIO(made.content)) as image:
+        assert image.text["Title"] == "Heatmap for: Pleural thickening"
+        assert "not for clinical use" in image.text["Comment"]
+
+
+@pytest.mark.parametrize(("side", "lines"), [(64, 6), (300, 2), (1024, 1)])
+def test_caption_fits_the_image(side, lines):
+    """However narrow the image is, every line fits, and none is empty."""
+    words = "Heatmap for: Pleural thickening. A research demo, not for clinical use."
+    captioned = np.asarray(downloads._captioned(Image.new("RGB", (side, side)), words))
+    strip = captioned[side:]
+    written = (strip != strip[0, 0]).any(axis=2)
+    rows = written.any(axis=1)
+    assert captioned.shape[1] == side
+    assert not written[:, -1].any()
+    assert 1 <= np.count_nonzero(rows[1:] & ~rows[:-1]) <= 2 * lines
+
+
+def test_csv_says_that_it_is_not_for_clinical_use(predictor, analyzed):
+    """In a column of each row, beside model, revision, prevalence and operating point."""
+    text = downloads.as_csv(predictor, IMAGE.name, analyzed).content.decode()
+    (row,) = csv.DictReader(io.StringIO(text))
+    assert "not for clinical use" in row["disclaimer"]
+    assert row["model"] == predictor.model.name
+    assert row["prevalence"] == "nih"
+    assert {"revision", "operating_point"} <= row.keys()
 
 
 @pytest.mark.parametrize("form", ["json", "csv", "overlay"])
@@ -164,7 +194,7 @@ def hasty(tmp_path_factory, predictor):
     """The page in this process, which keeps images for 3 seconds: it, its address, its folder."""
     folder = tmp_path_factory.mktemp("hasty")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(interface, "KEPT", 3)
+        patch.setattr(limits, "KEEP_SECONDS", 3)
         patch.setenv("GRADIO_TEMP_DIR", str(folder))
         demo = interface.build(predictor)
         _, at, _ = demo.launch(prevent_thread_lock=True, quiet=True, **interface.LAUNCH)
@@ -178,7 +208,7 @@ def test_what_was_saved_does_not_stay_in_memory(hasty, browser, tmp_path):
     page = browser.new_page()
     page.goto(at)
     page.set_input_files("#image input[type=file]", IMAGE)
-    page.wait_for_selector("#take-json")
+    page.wait_for_selector("#download-json")
     _, content = _saved(page, "report", tmp_path)
     packed = base64.b64encode(content).decode()
     for _ in range(20):
@@ -193,12 +223,12 @@ def test_what_was_saved_does_not_stay_in_memory(hasty, browser, tmp_path):
 
 
 def test_uploads_are_gone_when_that_is_due(hasty, browser):
-    """After both tabs have answered, no upload and no image is left."""
-    _, at, folder = hasty
+    """After both tabs have answered, no upload, no image and no prediction is left."""
+    demo, at, folder = hasty
     page = browser.new_page()
     page.goto(at)
     page.set_input_files("#image input[type=file]", IMAGE)
-    page.wait_for_selector("#take-json")
+    page.wait_for_selector("#download-json")
     page.get_by_role("tab", name="Several images").click()
     page.set_input_files("#images input[type=file]", [IMAGE, ROOT / "examples" / "chest_drr.png"])
     page.locator("#images tbody tr").get_by_text("chest_drr").wait_for()
@@ -207,16 +237,17 @@ def test_uploads_are_gone_when_that_is_due(hasty, browser):
     page.locator("#batch-status").get_by_text("Done").wait_for()
     for _ in range(20):
         page.wait_for_timeout(500)
-        if not _files(folder):
+        if not _files(folder) and not demo.recent:
             break
     page.close()
+    assert len(demo.recent) == 0
     assert _files(folder) == set()
 
 
 def _saved(page, form: str, folder: Path) -> tuple[str, bytes]:
     """Name and content of what a click on a button saves."""
     with page.expect_download() as download:
-        page.click(f"#take-{form}")
+        page.click(f"#download-{form}")
     place = folder / "download"
     download.value.save_as(place)
     return download.value.suggested_filename, place.read_bytes()

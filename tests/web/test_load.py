@@ -27,7 +27,7 @@ from support.served import app
 
 from cxr.inference import results
 from cxr.inference.predictor import Predictor
-from cxr.web import page
+from cxr.web import limits
 
 KEPT = 20  # seconds that this page keeps images
 CLIENTS = 8
@@ -39,9 +39,9 @@ import os, runpy, sys
 from pathlib import Path
 
 sys.path.insert(0, {str(ROOT)!r})
-import cxr.web.page
+import cxr.web.limits
 
-cxr.web.page.KEPT = {KEPT}
+cxr.web.limits.KEEP_SECONDS = {KEPT}
 Path("pid").write_text(str(os.getpid()))
 runpy.run_path({str(ROOT / "app.py")!r}, run_name="__main__")
 """
@@ -203,7 +203,7 @@ def crowd(served) -> Iterator[list[tuple[httpx.Client, str, str]]]:
         path = asks.post("/upload", files={"files": ("image.png", image.read_bytes())}).json()[0]
         one = {"path": path, "meta": {"_type": "gradio.FileData"}}
         calls = []
-        for images in (60, *[1] * page.WAITING):
+        for images in (60, *[1] * limits.MAX_WAITING):
             sent = asks.post("/call/predict_many", json={"data": [[one] * images, "nih"]})
             calls.append((images, sent.json()["event_id"]))
             time.sleep(0 if calls[1:] else 0.3)  # until the long one has begun

@@ -11,6 +11,7 @@ from support.page import OTHER, Opened, answer, listed, pixels, rounded, scores
 
 from cxr import imaging
 from cxr.inference.overlay import preview
+from cxr.web import limits
 from cxr.web.page import intake
 from cxr_labels import DISPLAY, LABELS
 
@@ -152,7 +153,7 @@ def test_too_large_file_is_said_before_it_is_sent(page, tmp_path):
     page.on("request", lambda request: sent.append(request.url))
     large = tmp_path / "large.png"
     with large.open("wb") as file:
-        file.truncate((intake.MAX_MEGABYTES + 1) * MEGABYTE)
+        file.truncate((limits.MAX_MEGABYTES + 1) * MEGABYTE)
     page.set_input_files("#image input[type=file]", large)
     page.wait_for_selector("#problem p")
     assert page.locator("#problem").inner_text() == (

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image
 from support import IMAGE, ROOT, STARTER
-from support.browser import chromium
 from support.html import HOSTILE, Parsed
 
 import cxr.inference.prevalence
@@ -21,7 +20,7 @@ from cxr.inference.results import DISCLAIMER
 from cxr.model.resolve import Model
 from cxr.web import report, space
 from cxr.web.page.finding_words import finding
-from cxr.web.page.said import said
+from cxr.web.page.translation import translated
 from cxr_labels import LABELS
 
 CALM = ROOT / "examples" / "chest_drr.png"  # an image on which nothing reaches its threshold
@@ -30,19 +29,8 @@ MADE = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def predictor() -> Predictor:
-    return Predictor(STARTER)
-
-
-@pytest.fixture(scope="module")
 def analyzed(predictor) -> Prediction:
     return predictor.analyze(IMAGE)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
@@ -233,7 +221,7 @@ def test_date_is_in_utc(analyzed, predictor):
 def test_report_claims_no_more_than_it_can(reports, language):
     """The disclaimer at both ends, the prevalence by name, and no forbidden word."""
     text = Parsed(reports[language]).text
-    disclaimer = said(DISCLAIMER).in_language(language)
+    disclaimer = translated(DISCLAIMER).in_language(language)
     assert text.count(disclaimer) == 2
     assert "112,120" in text
     assert not re.search(r"\b(normal|healthy|diagnos\w+)\b|正常|健康|诊断", text, re.I)
@@ -257,7 +245,7 @@ def test_warnings_are_said_in_the_language(predictor, tmp_path):
     for language in LANGUAGES:
         html = report.render(answered, predictor, "deep.png", language, MADE)
         for warning in answered.warnings:
-            assert said(warning).in_language(language) in Parsed(html).text
+            assert translated(warning).in_language(language) in Parsed(html).text
 
 
 @pytest.mark.parametrize("size", ["A4", "Letter"])

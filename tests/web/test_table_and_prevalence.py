@@ -1,14 +1,13 @@
 """The table of all findings, and the prevalence that it is stated at."""
 
+import pytest
 from support import IMAGE
 from support.page import OTHER, answer, choose, column, listed, rounded, scores
 
 from cxr.inference.prevalence import shares_at, thresholds_at
 from cxr.web.page import one_image
+from cxr.web.recent import RecentPredictions
 from cxr_labels import DISPLAY, FINDINGS, LABELS, NO_FINDING
-
-MEGABYTE = 10**6
-
 
 # All findings.
 
@@ -72,36 +71,52 @@ def test_prevalence_chosen_on_the_page_restates_the_scores(page, predictor):
     assert "Heatmap for: Mass." in page.locator("#viewer-caption").inner_text()
 
 
-def test_own_prevalence_and_nonsense(page, predictor):
-    """The reader's own share is stated; nonsense is said in a sentence and moves or locks nothing.
-
-    The next image is answered at the share that was last understood.
-    """
-    answer(page)
+def state(page, text: str) -> None:
+    """Writes a prevalence of one's own."""
     field = page.locator("#prevalence input[type=text]")
-    field.fill("Effusion=0.3")
+    field.fill(text)
     field.press("Enter")
+
+
+def test_own_prevalence_is_stated_and_kept(page, predictor):
+    """The reader's own share changes the scores, also those of the next image."""
+    answer(page)
+    state(page, "Effusion=0.3")
     page.locator("#meaning").get_by_text("but with Effusion=0.3").wait_for()
     assert listed(page) == rounded(scores(predictor, IMAGE, "Effusion=0.3"))
-    field.fill("about half")
-    field.press("Enter")
-    wrong = page.locator("#prevalence-problem")
-    wrong.get_by_text("The prevalence 'about half' is not understood").wait_for()
-    assert field.input_value() == "about half"
-    assert listed(page) == rounded(scores(predictor, IMAGE, "Effusion=0.3"))
     page.locator("#examples button").nth(1).click()
-    page.locator("#image").get_by_text("chest_drr").wait_for()
-    wrong.wait_for(state="hidden")
+    page.wait_for_function("document.querySelector('canvas').width === 768")
     assert listed(page) == rounded(scores(predictor, OTHER, "Effusion=0.3"))
-    field.fill("effusion=0.4")
-    field.press("Enter")
-    page.locator("#meaning").get_by_text("but with Effusion=0.4").wait_for()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Effusion=0,3", "write shares with a decimal point, such as 'Effusion=0.3'"),
+        ("about half", "The prevalence 'about half' is not understood"),
+        ("Cough=0.1", "The label 'Cough' is not one of the 15 known labels"),
+    ],
+)
+def test_nonsense_gets_a_message_and_leaves_no_scores(page, predictor, text, message):
+    """The scores of the prevalence before are gone, until one that is understood follows."""
+    answer(page)
+    state(page, text)
+    wrong = page.locator("#prevalence-problem")
+    wrong.get_by_text(message).wait_for()
+    page.locator("#label").get_by_text("No scores are shown").wait_for()
+    assert listed(page) == {}
+    assert "%" not in page.locator("#label").inner_text() + page.locator("#meaning").inner_text()
+    assert page.locator("#prevalence input[type=text]").input_value() == text
+    assert page.locator("#prevalence input[value=own]").is_checked()
+    page.get_by_label("NIH's 112,120 images").check()
+    page.locator("#meaning").get_by_text("in the mix of NIH's 112,120.").wait_for()
+    assert listed(page) == rounded(scores(predictor, IMAGE, "nih"))
     assert not wrong.is_visible()
 
 
 def test_image_is_answered_beside_nonsense_for_a_prevalence(predictor):
-    """Whatever a client sends for it, an image is answered: at the default, with the sentence."""
-    show = one_image._shower(predictor)
+    """Whatever a client sends for it, an image is answered: at the default, with the message."""
+    show = one_image._shower(predictor, RecentPredictions(predictor, 60))
     *_, stated, wrong = show(str(IMAGE), "about <b>half", {})
     assert stated == "nih"
     assert "&#x27;about &lt;b&gt;half&#x27; is not understood" in wrong

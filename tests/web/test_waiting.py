@@ -10,6 +10,7 @@ from support.page import OTHER, answer, column, listed, pixels, rounded, scores
 from cxr import imaging
 from cxr.inference.overlay import preview
 from cxr.web.page import one_image
+from cxr.web.recent import RecentPredictions
 from cxr_labels import DISPLAY, NO_FINDING
 
 MEGABYTE = 10**6
@@ -146,7 +147,8 @@ def test_answer_that_is_late_gives_way_to_that_of_the_newer_image(page, predicto
 
 def test_scores_of_the_earlier_image_are_not_stated_under_the_newer_one(predictor):
     """A prevalence asked for the earlier image changes nothing once another image was chosen."""
-    restate, choice = one_image._restater(predictor), gr.EventData(None, {"stated": "training"})
+    restate = one_image._restater(predictor, RecentPredictions(predictor, 60))
+    choice = gr.EventData(None, {"stated": "training"})
     late = restate(str(IMAGE), "nih", {"image": str(OTHER)}, choice)
     in_time = restate(str(IMAGE), "nih", {"image": str(IMAGE)}, choice)
     assert list(late) == [gr.skip()] * len(in_time)

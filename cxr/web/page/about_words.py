@@ -95,7 +95,7 @@ ABOUT: dict[str, Text] = {
         "它看不到其他任何异常，例如骨折、导管和置管等。",
     ),
     "limit_where": Text(
-        "An heatmap shows what spoke for a score. It is no outline of the finding.",
+        "A heatmap shows what spoke for a score. It is no outline of the finding.",
         "证据图显示评分的依据所在，并非征象的轮廓。",
     ),
     "embed": Text("In a blog post", "嵌入博客文章"),
@@ -108,8 +108,8 @@ ABOUT: dict[str, Text] = {
         "或以网页组件嵌入整个页面，组件由本页面自身提供：",
     ),
     "embed_say": Text(
-        "Say beside it that it is not for clinical use, and that an image which a reader chooses is "
-        "sent here.",
+        "Say beside it that it is not for clinical use, and that an image which a reader chooses "
+        "is sent here.",
         "请在旁注明：不可用于临床，并且读者所选的胸片会发送到这里。",
     ),
     "call": Text("From a program", "用程序调用"),
@@ -119,8 +119,8 @@ ABOUT: dict[str, Text] = {
     "call_more": Text("All calls, also for curl and JavaScript", "全部接口，含 curl 和 JavaScript"),
     "privacy": Text("Privacy", "隐私"),
     "privacy_kept": Text(
-        "An image that you choose is sent to this page's server and stays there until it is deleted, "
-        "within the hour. So are the images that are made of it.",
+        "An image that you choose is sent to this page's server and is deleted within an hour. So "
+        "are the images that are made from it.",
         "您所选的胸片会发送到本页面的服务器，并在一小时内删除；由它生成的图片也是如此。",
     ),
     "privacy_not": Text(

@@ -6,8 +6,8 @@ DOWNLOAD = Text("Download", "保存结果")
 
 BATCH: dict[str, Text] = {
     "how": Text(
-        "Choose or drop up to {most} images. Each is answered by itself; a file that cannot be read "
-        "does not stop the others. No file is kept for longer than an hour.",
+        "Choose or drop up to {most} images. Each is analysed by itself; a file that cannot be "
+        "read does not stop the others. No file is kept for longer than an hour.",
         "选择或拖入最多 {most} 张胸片。逐张作答；某个文件无法读取不影响其他文件。"
         "文件保留不超过一小时。",
     ),
@@ -28,8 +28,8 @@ BATCH: dict[str, Text] = {
         "一次最多为 {most} 张胸片作答：以下是 {all} 张中的前 {most} 张；其余请随后再选。",
     ),
     "caption": Text(
-        "Findings that reached their thresholds, image by image. Each score is the model's estimate "
-        "if images came in the mix of {mix}. Not for clinical use.",
+        "Findings that reached their thresholds, image by image. Each score is the model's "
+        "estimate if images came in the mix of {mix}. Not for clinical use.",
         "逐片列出达到阈值的征象。每个评分是假如胸片按{mix}的构成而来时模型的估计。不得用于临床。",
     ),
     "file": Text("File", "文件"),

@@ -1,7 +1,7 @@
-"""Buttons that save the answer for the image on the page: JSON, CSV, the heatmap, a report.
+"""Buttons that download the result for the image on the page: JSON, CSV, the heatmap, a report.
 
-The files go to the browser as the answer to the click, and the browser saves them: none of them
-ever lies on the server, where Gradio would keep it for a while under an address of its own.
+A file goes to the browser as the response to the click, and the browser saves it. It never lies on
+the server, where Gradio would keep it for a while at an address of its own.
 """
 
 import base64
@@ -17,8 +17,10 @@ from cxr.inference.predictor import Predictor
 from cxr.inference.prevalence import DEFAULT
 from cxr.web import downloads, report
 from cxr.web.downloads import Download
-from cxr.web.page import AT_ONCE, saving, texts
+from cxr.web.limits import ONE_IMAGE
+from cxr.web.page import saving, texts
 from cxr.web.page.batch_words import DOWNLOAD
+from cxr.web.recent import RecentPredictions
 from cxr_labels import FINDINGS
 
 _FORMS = ("report", "overlay", "csv", "json")
@@ -31,6 +33,7 @@ _IN_LANGUAGE = (
 
 def add(
     predictor: Predictor,
+    recent: RecentPredictions,
     image: gr.File,
     prevalence: gr.components.Component,
     finding: gr.components.Component,
@@ -40,11 +43,14 @@ def add(
     prevalence, finding: the components whose values are the stated prevalence and the finding whose
     heatmap is shown.
     """
-    gr.HTML(f"<h2>{DOWNLOAD.html}</h2>", apply_default_css=False, elem_id="take-away-title")
-    with gr.Row(elem_id="take-away"):
+    gr.HTML(f"<h2>{DOWNLOAD.html}</h2>", apply_default_css=False, elem_id="downloads-title")
+    with gr.Row(elem_id="downloads"):
         buttons = {
             form: gr.Button(
-                texts.marker(f"take_{form}"), size="sm", min_width=120, elem_id=f"take-{form}"
+                texts.marker(f"download_{form}"),
+                size="sm",
+                min_width=120,
+                elem_id=f"download-{form}",
             )
             for form in _FORMS
         }
@@ -52,13 +58,13 @@ def add(
     packed = gr.JSON(visible=False)
     for form, button in buttons.items():
         done = button.click(
-            _maker(predictor, form),
+            _maker(predictor, recent, form),
             given,
             packed,
             js=_IN_LANGUAGE,
             api_visibility="private",
             show_progress="hidden",
-            **AT_ONCE,
+            **ONE_IMAGE,
         )
         saved = done.success(None, packed, None, js=saving.FILE, api_visibility="private")
         # Gradio remembers what a visitor was last given; a file may be large.
@@ -67,7 +73,7 @@ def add(
         )
 
 
-def _maker(predictor: Predictor, form: str) -> Callable:
+def _maker(predictor: Predictor, recent: RecentPredictions, form: str) -> Callable:
     """Image, prevalence, finding and language on the page -> a file for the browser."""
 
     def make(path: str | None, stated: str, finding: str, language: str) -> dict[str, str]:
@@ -75,7 +81,7 @@ def _maker(predictor: Predictor, form: str) -> Callable:
             raise gr.Error("Choose an image first.", print_exception=False)
         try:
             prevalence = cxr.inference.prevalence.parse(stated or DEFAULT)
-            prediction = predictor.analyze(path, prevalence)
+            prediction = recent.analyze(path, prevalence)
         except (cxr.inference.prevalence.PrevalenceError, imaging.ImageError) as error:
             raise gr.Error(str(error), print_exception=False) from error
         return _packed(_make(predictor, form, Path(path).name, prediction, finding, language))
@@ -100,7 +106,7 @@ def _make(
 
 def _packed(file: Download) -> dict[str, str]:
     content = base64.b64encode(file.content).decode("ascii")
-    return {"name": file.name, "kind": file.kind, "content": content}
+    return {"name": file.name, "kind": file.mime, "content": content}
 
 
 def _nothing() -> None:

@@ -60,6 +60,11 @@ def top(prediction: Prediction) -> str:
     )
 
 
+def no_scores() -> str:
+    """What stands in place of the bars when the prevalence was not understood, as HTML."""
+    return f'<p class="hint">{words("no_scores_at_that")}</p>'
+
+
 def _bar(label: str, probability: float, threshold: float | None, flagged: bool) -> str:
     badge = f'<span class="flag">{words("reached")}</span>' if flagged else ""
     mark = "" if threshold is None else f'<i class="mark" style="left:{100 * threshold:.2f}%"></i>'

@@ -11,11 +11,11 @@ from PIL import Image
 from cxr import imaging
 from cxr.inference.overlay import preview
 from cxr.model.examples import ExampleImage
+from cxr.web.limits import MAX_MEGABYTES
 from cxr.web.page import files, texts
 from cxr.web.page.texts import words
 from cxr_labels import LabelError, parse_labels
 
-MAX_MEGABYTES = 50  # of an upload
 _THUMBNAIL = 160  # px
 
 

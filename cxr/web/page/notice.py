@@ -50,12 +50,12 @@ END = f"() => {{ document.documentElement.classList.remove('cxr-busy'); {_SETTLE
 
 def rejection(key: str, reason: str) -> str:
     """A rejection as HTML: what it is, and the reason in words."""
-    return f"<p><strong>{words(key)}</strong> {texts.said(reason).html}</p>"
+    return f"<p><strong>{words(key)}</strong> {texts.translated(reason).html}</p>"
 
 
 def warnings(sentences: Sequence[str]) -> str:
     """What looked odd, as HTML; "" when nothing did."""
     return "".join(
-        f"<p><strong>{words('note')}</strong> {texts.said(sentence).html}</p>"
+        f"<p><strong>{words('note')}</strong> {texts.translated(sentence).html}</p>"
         for sentence in sentences
     )

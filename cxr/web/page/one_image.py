@@ -11,8 +11,8 @@ from cxr.inference.predictor import Predictor
 from cxr.inference.prevalence import DEFAULT, Prevalence, shares_at
 from cxr.model import box_record
 from cxr.model.examples import ExampleImage
+from cxr.web.limits import ONE_IMAGE
 from cxr.web.page import (
-    AT_ONCE,
     downloads,
     files,
     findings_list,
@@ -23,10 +23,11 @@ from cxr.web.page import (
     viewer,
 )
 from cxr.web.page.prevalence_choice import understand
+from cxr.web.recent import RecentPredictions
 from cxr_labels import LABELS
 
 
-def add(predictor: Predictor, offered: list[ExampleImage]) -> None:
+def add(predictor: Predictor, recent: RecentPredictions, offered: list[ExampleImage]) -> None:
     """Adds the tab's content to the page that is being built."""
     record = box_record.read(predictor.folder)
     with gr.Row(elem_id="intake"):
@@ -48,34 +49,34 @@ def add(predictor: Predictor, offered: list[ExampleImage]) -> None:
         prevalence = prevalence_choice.make("prevalence")
         wrong = notice.alert("prevalence-problem")
         table = findings_list.table()
-        downloads.add(predictor, image, prevalence, finding)
+        downloads.add(predictor, recent, image, prevalence, finding)
     scores = [label, table, meaning, prevalence, wrong]
     newest = gr.State({})  # one a session, which its handlers share: the image asked for last
     # The newest choice counts, and one for the image before does not reach the next.
     restated = prevalence.input(
-        _restater(predictor),
+        _restater(predictor, recent),
         [image, prevalence, newest],
         scores,
         trigger_mode="always_last",
         api_visibility="private",
         show_progress="hidden",
-        **AT_ONCE,
+        **ONE_IMAGE,
     )
     restated.then(None, js=notice.SETTLED, api_visibility="private")
     image.change(None, js=notice.BEGIN, api_visibility="private")
     image.change(
-        _shower(predictor),
+        _shower(predictor, recent),
         [image, prevalence, newest],
         [problem, empty, answer, picture, finding, *scores],
         cancels=[restated],
         trigger_mode="always_last",
         api_visibility="private",
         show_progress="hidden",
-        **AT_ONCE,
+        **ONE_IMAGE,
     ).then(None, js=notice.END, api_visibility="private")
 
 
-def _shower(predictor: Predictor) -> Callable:
+def _shower(predictor: Predictor, recent: RecentPredictions) -> Callable:
     """Image on the page -> everything that the page shows of it."""
 
     def show(path: str | None, stated: str, newest: dict[str, str | None]):
@@ -84,7 +85,7 @@ def _shower(predictor: Predictor) -> Callable:
             return _nothing()
         prevalence, wrong = understand(stated, DEFAULT)
         try:
-            prediction = predictor.analyze(path, prevalence)
+            prediction = recent.analyze(path, prevalence)
         except imaging.ImageError as error:
             kind = "no_scores" if error.code == "not_a_chest_xray" else "unreadable"
             return _nothing(notice.rejection(kind, str(error)))
@@ -100,20 +101,19 @@ def _shower(predictor: Predictor) -> Callable:
     return show
 
 
-def _restater(predictor: Predictor) -> Callable:
+def _restater(predictor: Predictor, recent: RecentPredictions) -> Callable:
     """Image, and what prevalence is asked for -> the same image's scores at that prevalence.
 
-    What is no prevalence leaves the scores at the one they are stated at.
+    What is no prevalence gets a message, and takes the scores of the one before from the page.
     """
 
     def restate(path: str | None, stated: str, newest: dict[str, str | None], event: gr.EventData):
         if path is None:
             return [gr.skip()] * 5
-        now, _ = understand(stated, DEFAULT)
-        prevalence, wrong = understand(str(event.stated), now)
+        prevalence, wrong = understand(str(event.stated), DEFAULT)
         if wrong:
-            return *[gr.skip()] * 4, _wrong(wrong)
-        prediction = predictor.analyze(path, prevalence)
+            return findings_list.no_scores(), "", "", str(event.stated), _wrong(wrong)
+        prediction = recent.analyze(path, prevalence)
         # Gradio does not cancel what it has only just sent: this image may be gone meanwhile.
         if newest.get("image") != path:
             return [gr.skip()] * 5
@@ -135,7 +135,7 @@ def _scores(predictor: Predictor, prediction: Prediction, prevalence: Prevalence
 
 
 def _wrong(sentence: str) -> str:
-    return f"<p>{texts.said(sentence).html}</p>" if sentence else ""
+    return f"<p>{texts.translated(sentence).html}</p>" if sentence else ""
 
 
 def _nothing(problem: str = ""):

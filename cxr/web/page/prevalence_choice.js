@@ -30,8 +30,7 @@ field.addEventListener("input", () => { radio("own").checked = true; });
 field.addEventListener("change", () => { if (field.value.trim()) ask(field.value); });
 field.addEventListener("blur", () => { if (!field.value.trim()) mark(); });
 watch("value", mark);
-// Whatever became of the request, the choice is what the scores are stated at; nonsense stays to
-// be mended.
+// If no response came, the choice is again the prevalence of the scores.
 element.closest(".gradio-container").addEventListener("cxr-settled", () => {
   if (element.isConnected && !props.at_once) choose();
 });

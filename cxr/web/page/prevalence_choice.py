@@ -13,8 +13,9 @@ _MIXES = {NIH: texts.TEXTS["mix_nih"], TRAINING: texts.TEXTS["mix_training"]}
 
 
 def make(elem_id: str, at_once: bool = False) -> gr.HTML:
-    """The control. Its value is what the scores are stated at, in the words of cxr.inference.prevalence; what
-    the reader asks for comes with its event `input`, as `stated`.
+    """The control. Its value is the prevalence of the scores as text, or what was not understood.
+
+    What the reader asks for comes with its event `input`, as `stated`.
 
     at_once: the value is what the reader asks for, whether or not it is understood.
     """
@@ -56,5 +57,5 @@ def mix(prevalence: Prevalence) -> Text:
 
 def meaning(prevalence: Prevalence) -> str:
     """What the scores mean at a prevalence, as HTML."""
-    never = texts.said(NOT_FOR_CLINICAL_USE).html
+    never = texts.translated(NOT_FOR_CLINICAL_USE).html
     return f"<p><strong>{never}</strong> {words('meaning', mix=mix(prevalence))}</p>"

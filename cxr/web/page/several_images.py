@@ -16,13 +16,12 @@ import cxr.inference.prevalence
 from cxr.inference import results
 from cxr.inference.predictor import Predictor
 from cxr.inference.prevalence import DEFAULT, Prevalence
-from cxr.web.page import LISTS_AT_ONCE, files, prevalence_choice, saving, texts
+from cxr.web.limits import LIST, MAX_LISTED, MAX_MEGABYTES
+from cxr.web.page import files, prevalence_choice, saving, texts
 from cxr.web.page.batch_words import BATCH
-from cxr.web.page.intake import MAX_MEGABYTES
 from cxr.web.page.text import Text
 from cxr_labels import NO_FINDING
 
-MOST = 200  # images of one list
 TOP = 5  # findings that a row names
 _PAUSE = 0.25  # seconds between two looks at the table, each of which sends all of it
 
@@ -30,7 +29,7 @@ _PAUSE = 0.25  # seconds between two looks at the table, each of which sends all
 def add(predictor: Predictor) -> None:
     """Adds the tab's content to the page that is being built."""
     gr.HTML(
-        f"<p>{BATCH['how'].filled(most=str(MOST)).html}</p>"
+        f"<p>{BATCH['how'].filled(most=str(MAX_LISTED)).html}</p>"
         '<p role="alert" data-part="left-out" hidden>'
         f"{BATCH['left_out'].filled(most=str(MAX_MEGABYTES)).html} <bdi></bdi></p>",
         js_on_load=files.read("several_images.js"),
@@ -59,7 +58,7 @@ def add(predictor: Predictor) -> None:
         _answerer(predictor),
         [images, prevalence],
         [status, table, csv, save],
-        **LISTS_AT_ONCE,
+        **LIST,
         **quiet,
     )
     running.then(_end, status, [status, start, stop], queue=False, **quiet)
@@ -101,9 +100,9 @@ def _answerer(predictor: Predictor) -> Callable:
         try:
             prevalence = cxr.inference.prevalence.parse(stated or DEFAULT)
         except cxr.inference.prevalence.PrevalenceError as error:
-            yield _problem(texts.said(str(error))), gr.skip(), gr.skip(), gr.skip()
+            yield _problem(texts.translated(str(error))), gr.skip(), gr.skip(), gr.skip()
             return
-        images = paths[:MOST]
+        images = paths[:MAX_LISTED]
         csv, rows, answered, shown = results.csv_text([results.CSV_COLUMNS]), "", 0, 0.0
         found_in_order = results.of_files(
             predictor, images, prevalence, lambda path: Path(path).name
@@ -118,8 +117,8 @@ def _answerer(predictor: Predictor) -> Callable:
                 yield _progress(done, len(images)), table, csv, gr.update(visible=True)
         counts = {"answered": str(answered), "all": str(len(images))}
         status = _says("done", **counts)
-        if len(paths) > MOST:
-            status += _problem(BATCH["too_many"].filled(most=str(MOST), all=str(len(paths))))
+        if len(paths) > MAX_LISTED:
+            status += _problem(BATCH["too_many"].filled(most=str(MAX_LISTED), all=str(len(paths))))
         table = _table(rows, prevalence)
         yield status, table, csv, gr.update(visible=True)
 
@@ -160,7 +159,7 @@ def _row(found: dict[str, Any]) -> str:
     else:
         findings = _findings(found)
         notes = found["warnings"]
-    said = "".join(f"<p>{texts.said(sentence).html}</p>" for sentence in notes)
+    said = "".join(f"<p>{texts.translated(sentence).html}</p>" for sentence in notes)
     name = f"<bdi>{html.escape(found['file'])}</bdi>"
     return f'<tr><th scope="row">{name}</th><td>{findings}</td><td>{said}</td></tr>'
 

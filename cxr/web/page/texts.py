@@ -11,8 +11,8 @@ import re
 import gradio as gr
 
 from cxr.web.page.finding_words import finding, sentence
-from cxr.web.page.said import said
 from cxr.web.page.text import CHINESE, ENGLISH, LANGUAGE_CSS, Text
+from cxr.web.page.translation import translated
 
 __all__ = [
     "CHINESE",
@@ -23,8 +23,8 @@ __all__ = [
     "finding",
     "linked",
     "marker",
-    "said",
     "sentence",
+    "translated",
     "translations",
     "words",
 ]
@@ -105,6 +105,10 @@ TEXTS: dict[str, Text] = {
         "minute.",
         "没有得到结果：等待的胸片太多，或连接中断；请一分钟后再试。",
     ),
+    "no_scores_at_that": Text(
+        "No scores are shown, because the prevalence was not understood.",
+        "由于无法理解所填的患病率，未显示评分。",
+    ),
     "prevalence": Text("State the scores at the prevalence of", "按以下患病率给出评分"),
     "prevalence_nih": Text("NIH's 112,120 images", "NIH 的 112,120 张胸片"),
     "prevalence_training": Text("the model's training images", "模型的训练胸片"),
@@ -142,8 +146,8 @@ TEXTS: dict[str, Text] = {
     "width": Text("Window width", "窗宽"),
     "reset": Text("Reset", "复位"),
     "viewport": Text(
-        "The image. Keys: plus and minus zoom, 0 shows all of it, arrows move it, I swaps black and "
-        "white.",
+        "The image. Keys: plus and minus zoom, 0 shows all of it, arrows move it, I swaps black "
+        "and white.",
         "胸片。按键：加号和减号缩放，0 显示全片，方向键移动，I 黑白反转。",
     ),
     "viewport_hint": Text(
@@ -189,10 +193,10 @@ TEXTS: dict[str, Text] = {
     "never": Text("never flagged", "从不标记"),
     "no_threshold": Text("none", "无"),
     # Files to keep.
-    "take_report": Text("Report to print", "可打印的报告"),
-    "take_overlay": Text("Heatmap (PNG)", "依据图（PNG）"),
-    "take_csv": Text("Table (CSV)", "表格（CSV）"),
-    "take_json": Text("Data (JSON)", "数据（JSON）"),
+    "download_report": Text("Report to print", "可打印的报告"),
+    "download_overlay": Text("Heatmap (PNG)", "依据图（PNG）"),
+    "download_csv": Text("Table (CSV)", "表格（CSV）"),
+    "download_json": Text("Data (JSON)", "数据（JSON）"),
     # Several images.
     "several_images": Text("Several images", "多张胸片"),
     "images": Text("Chest X-rays", "胸片"),

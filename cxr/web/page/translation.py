@@ -9,7 +9,7 @@ from functools import cache
 
 from cxr.web.page.text import Text
 
-_SAID = {
+_SENTENCES = {
     # Reading an image.
     "There is no file {}; check its name.": "没有文件 {}；请检查文件名。",
     "The file {} could not be opened: {}.": "文件 {} 无法打开：{}。",
@@ -85,8 +85,10 @@ _SAID = {
     ),
     "This file has no brightness settings; {}": ("文件未说明应以何种亮度显示；{}"),
     # Input check.
-    "This does not look like a frontal chest X-ray, so no scores are given; choose a whole PA or AP "
-    "chest radiograph.": "这看起来不是正位胸片，因此不给出评分；请选择完整的后前位或前后位胸片。",
+    "This does not look like a frontal chest X-ray, so no scores are given; choose a whole PA or "
+    "AP chest radiograph.": (
+        "这看起来不是正位胸片，因此不给出评分；请选择完整的后前位或前后位胸片。"
+    ),
     "This image is blank or nearly so; choose a whole PA or AP chest radiograph.": (
         "此图像是空白的或近乎空白；请选择完整的后前位或前后位胸片。"
     ),
@@ -110,6 +112,8 @@ _SAID = {
     "The prevalence of {} is given twice; give it once.": "{} 的患病率给了两次；请只给一次。",
     "The prevalence {} is not understood; give 'nih', 'training' or a share such as "
     "'Effusion=0.3'.": ("无法理解患病率 {}；请填写 'nih'、'training' 或如 'Effusion=0.3' 的比例。"),
+    "The prevalence {} is not understood; write shares with a decimal point, such as "
+    "'Effusion=0.3'.": "无法理解患病率 {}；比例请用小数点书写，例如 'Effusion=0.3'。",
     "The label {} is not one of the {} known labels: {}.": (
         "标签 {} 不在已知的 {} 个标签之中：{}。"
     ),
@@ -160,11 +164,11 @@ _VALUES = {
 def _patterns() -> list[tuple[re.Pattern[str], str]]:
     return [
         (re.compile("(.+?)".join(map(re.escape, english.split("{}"))), re.DOTALL), chinese)
-        for english, chinese in _SAID.items()
+        for english, chinese in _SENTENCES.items()
     ]
 
 
-def said(sentence: str) -> Text:
+def translated(sentence: str) -> Text:
     """A sentence of the program in both languages; one that is not known stays English."""
     for pattern, chinese in _patterns():
         if found := pattern.fullmatch(sentence):
