@@ -39,7 +39,7 @@ REPORT: dict[str, Text] = {
     "no": Text("no", "否"),
     "none": Text("none", "无"),
     "never": Text("never flagged", "不作标记"),
-    "where": Text("Where the heatmap lies", "依据所在位置"),
+    "where": Text("Heatmaps", "依据所在位置"),
     "legend": Text(
         "The brighter the orange, the more that place spoke for the finding, compared with the "
         "rest of this image; the box frames its peak. The brightness does not show how likely the "

@@ -31,6 +31,7 @@ def client(address) -> Client:
     return Client(address, verbose=False)
 
 
+@pytest.mark.slow
 def test_page_serves_the_folder_that_was_trained(run):
     """A fresh model folder gives through gradio_client what `predict` gives (1e-4)."""
     image = run.data / "images" / run.images_of(splits.TEST)[0]

@@ -157,7 +157,7 @@ def test_too_large_file_is_said_before_it_is_sent(page, tmp_path):
     page.set_input_files("#image input[type=file]", large)
     page.wait_for_selector("#problem p")
     assert page.locator("#problem").inner_text() == (
-        "This file has 51.0 MB, and 50 MB are the most that is taken; save a smaller copy."
+        "This file has 51.0 MB; at most 50 MB are accepted. Save a smaller copy."
     )
     assert not any("upload" in url for url in sent)
     answer(page)

@@ -1,4 +1,4 @@
-"""The words on several images and on files to keep, but for those of TEXTS."""
+"""The texts of the tab for several images, and of the downloads, that are not in TEXTS."""
 
 from cxr.web.page.text import Text
 
@@ -19,11 +19,9 @@ BATCH: dict[str, Text] = {
         "Done: {answered} of {all} images have scores.",
         "完成：{all} 张胸片中有 {answered} 张给出评分。",
     ),
-    "stopped": Text(
-        "Stopped. What was answered until then stands below.", "已停止。此前的结果见下表。"
-    ),
+    "stopped": Text("Stopped. The results until then are below.", "已停止。此前的结果见下表。"),
     "too_many": Text(
-        "At most {most} images are answered at once: these are the first {most} of {all}; choose "
+        "At most {most} images are analysed at once: these are the first {most} of {all}; choose "
         "the others afterwards.",
         "一次最多为 {most} 张胸片作答：以下是 {all} 张中的前 {most} 张；其余请随后再选。",
     ),

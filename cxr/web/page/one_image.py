@@ -1,4 +1,4 @@
-"""The tab for one image: an image in, its findings, where the heatmap lies, and all scores."""
+"""The tab for one image: its findings, their heatmaps, and all scores."""
 
 from collections.abc import Callable
 

@@ -39,8 +39,7 @@ TEXTS: dict[str, Text] = {
     "card": Text("The model's card (in its own language)", "模型说明卡（原文）"),
     # What stands over the tabs.
     "introduction": Text(
-        "A model scores 14 findings on a frontal chest X-ray and shows where on the image the "
-        "heatmap lies.",
+        "A model scores 14 findings on a frontal chest X-ray and shows a heatmap for each of them.",
         "模型为正位胸片上的 14 种征象评分，并显示依据位于片上何处。",
     ),
     "model": Text("Model:", "模型："),
@@ -60,7 +59,7 @@ TEXTS: dict[str, Text] = {
         "PNG、JPEG、TIFF、WebP、BMP 或 DICOM，8 或 16 位，不超过 {most} MB。",
     ),
     "too_large": Text(
-        "This file has {size} MB, and {most} MB are the most that is taken; save a smaller copy.",
+        "This file has {size} MB; at most {most} MB are accepted. Save a smaller copy.",
         "此文件有 {size} MB，最大只接受 {most} MB；请另存为较小的副本。",
     ),
     "not_sent": Text(
@@ -86,9 +85,7 @@ TEXTS: dict[str, Text] = {
     "threshold_mark": Text(
         "The line across a bar is the finding's threshold.", "条上的竖线是该征象的阈值。"
     ),
-    "choose_bar": Text(
-        "Choose a finding to see where its heatmap lies.", "选择一种征象，查看其依据所在。"
-    ),
+    "choose_bar": Text("Choose a finding to see its heatmap.", "选择一种征象，查看其依据所在。"),
     "meaning": Text(
         "Each score is the model's estimate that the finding would be in the image's report, if "
         "images came in the mix of {mix}. What reaches its threshold is the same at every "
@@ -101,8 +98,8 @@ TEXTS: dict[str, Text] = {
     "mix_own": Text("NIH's 112,120, but with {shares}", " NIH 的 112,120 张胸片，但 {shares}"),
     # Prevalence.
     "no_answer": Text(
-        "No answer came, as too many images are waiting or the connection broke; try again in a "
-        "minute.",
+        "No result came, because too many images are waiting or the connection broke; try again "
+        "in a minute.",
         "没有得到结果：等待的胸片太多，或连接中断；请一分钟后再试。",
     ),
     "no_scores_at_that": Text(
@@ -114,7 +111,6 @@ TEXTS: dict[str, Text] = {
     "prevalence_training": Text("the model's training images", "模型的训练胸片"),
     "prevalence_own": Text("shares of my own, such as", "自定比例，例如"),
     # Where.
-    "heatmap": Text("Where the heatmap lies", "依据所在"),
     "image_alone": Text("The image alone", "仅看胸片"),
     "choice": Text("Show the heatmap for", "显示以下征象的依据"),
     "plain_image": Text(
@@ -200,7 +196,7 @@ TEXTS: dict[str, Text] = {
     # Several images.
     "several_images": Text("Several images", "多张胸片"),
     "images": Text("Chest X-rays", "胸片"),
-    "batch_start": Text("Answer for these images", "为这些胸片作答"),
+    "batch_start": Text("Analyse these images", "为这些胸片作答"),
     "batch_stop": Text("Stop", "停止"),
     "batch_csv": Text("Save the table (CSV)", "保存表格（CSV）"),
 }
