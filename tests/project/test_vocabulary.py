@@ -10,8 +10,8 @@ from support import ROOT
 import cxr_labels
 from cxr.inference import input_check
 from cxr.web.page import finding_words, style, texts
-from cxr.web.page.said import said
 from cxr.web.page.text import Text
+from cxr.web.page.translation import translated
 from cxr_labels import LABELS
 
 SERVING = sorted(
@@ -97,7 +97,7 @@ def test_findings_are_named_and_told_in_both_languages(label):
 )
 def test_every_sentence_of_the_program_is_known_in_chinese(path, sentence):
     """What reading, input check and prevalence say reaches a Chinese page in Chinese."""
-    spoken = said(sentence)
+    spoken = translated(sentence)
     assert spoken.en == sentence
     assert CHINESE.search(spoken.zh)
     assert spoken.zh.count("7") == sentence.count("7")
@@ -112,18 +112,18 @@ def test_sentences_are_collected():
 
 def test_values_keep_their_places_in_chinese():
     """Figures of an English sentence stand in the Chinese one."""
-    chinese = said("This image has 50x60 pixels; an image needs at least 64 a side.").zh
+    chinese = translated("This image has 50x60 pixels; an image needs at least 64 a side.").zh
     assert re.findall(r"\d+", chinese) == ["50", "60", "64"]
 
 
 def test_sentence_that_is_not_known_stays_english():
     """Better English than nothing."""
-    assert said("Something new went wrong.") == Text(*["Something new went wrong."] * 2)
+    assert translated("Something new went wrong.") == Text(*["Something new went wrong."] * 2)
 
 
 def test_sides_are_the_same_in_both_languages():
     """Where Chinese says left or right, so does English: a swapped side misleads."""
-    spoken = [*texts.TEXTS.values(), *map(said, input_check.TURNED.values())]
+    spoken = [*texts.TEXTS.values(), *map(translated, input_check.TURNED.values())]
     sides = {"左": "left", "右": "right"}
     sided = [text for text in spoken if re.search("[左右]", text.zh)]
     assert len(sided) >= 8  # six parts of an image, and a turn to each side

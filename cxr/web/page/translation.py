@@ -112,8 +112,6 @@ _SENTENCES = {
     "The prevalence of {} is given twice; give it once.": "{} 的患病率给了两次；请只给一次。",
     "The prevalence {} is not understood; give 'nih', 'training' or a share such as "
     "'Effusion=0.3'.": ("无法理解患病率 {}；请填写 'nih'、'training' 或如 'Effusion=0.3' 的比例。"),
-    "The prevalence {} is not understood; write shares with a decimal point, such as "
-    "'Effusion=0.3'.": "无法理解患病率 {}；比例请用小数点书写，例如 'Effusion=0.3'。",
     "The label {} is not one of the {} known labels: {}.": (
         "标签 {} 不在已知的 {} 个标签之中：{}。"
     ),
