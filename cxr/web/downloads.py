@@ -19,8 +19,9 @@ from cxr.web import report
 from cxr_labels import DISPLAY
 
 _LONGEST = 80  # characters of an image's name that the name of its download keeps
-_GROUND, _INK = (17, 26, 44), (230, 237, 246)  # of the caption
+_NARROWEST = 200  # px of an image with a caption
 _MARGIN = 8  # px around the caption
+_GROUND, _INK = (17, 26, 44), (230, 237, 246)  # of the caption
 
 
 @dataclass(frozen=True)
@@ -78,22 +79,22 @@ def as_report(predictor: Predictor, file: str, prediction: Prediction, language:
 
 
 def _captioned(image: Image.Image, caption: str) -> Image.Image:
-    """The image with a caption in a strip below it."""
-    font = ImageFont.load_default(min(24, max(11, image.width // 40)))
+    """The image with a caption in a strip below it; a narrow image is padded on the right."""
+    width = max(image.width, _NARROWEST)
+    font = ImageFont.load_default(min(24, max(11, width // 40)))
     lines = [""]
     for word in caption.split():
         longer = f"{lines[-1]} {word}".strip()
-        if font.getlength(longer) <= image.width - 2 * _MARGIN:
+        if font.getlength(longer) <= width - 2 * _MARGIN:
             lines[-1] = longer
         else:
             lines.append(word)
-    text = "\n".join(lines).strip()
-    draw = ImageDraw.Draw(image)
-    bottom = int(draw.multiline_textbbox((0, 0), text, font)[3])
-    captioned = Image.new("RGB", (image.width, image.height + bottom + 2 * _MARGIN), _GROUND)
+    text = "\n".join(lines)
+    height = int(ImageDraw.Draw(image).multiline_textbbox((0, 0), text, font)[3]) + 2 * _MARGIN
+    captioned = Image.new("RGB", (width, image.height + height), _GROUND)
     captioned.paste(image)
-    draw = ImageDraw.Draw(captioned)
-    draw.multiline_text((_MARGIN, image.height + _MARGIN), text, _INK, font)
+    place = _MARGIN, image.height + _MARGIN
+    ImageDraw.Draw(captioned).multiline_text(place, text, _INK, font)
     return captioned
 
 

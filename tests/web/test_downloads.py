@@ -121,17 +121,16 @@ def test_overlay_names_the_finding_and_the_use_it_is_not_for(analyzed, monkeypat
         assert "not for clinical use" in image.text["Comment"]
 
 
-@pytest.mark.parametrize(("side", "lines"), [(64, 6), (300, 2), (1024, 1)])
-def test_caption_fits_the_image(side, lines):
-    """However narrow the image is, every line fits, and none is empty."""
+@pytest.mark.parametrize(("side", "width"), [(64, 200), (300, 300), (1024, 1024)])
+def test_caption_fits_the_image(side, width):
+    """However narrow the image is, there is a margin all around the words."""
     words = "Heatmap for: Pleural thickening. A research demo, not for clinical use."
     captioned = np.asarray(downloads._captioned(Image.new("RGB", (side, side)), words))
     strip = captioned[side:]
     written = (strip != strip[0, 0]).any(axis=2)
-    rows = written.any(axis=1)
-    assert captioned.shape[1] == side
-    assert not written[:, -1].any()
-    assert 1 <= np.count_nonzero(rows[1:] & ~rows[:-1]) <= 2 * lines
+    assert captioned.shape[1] == width
+    assert written[4:-4, 4:-4].any()
+    assert written.sum() == written[4:-4, 4:-4].sum()
 
 
 def test_csv_says_that_it_is_not_for_clinical_use(predictor, analyzed):
@@ -191,10 +190,10 @@ def test_no_file_that_is_saved_lies_on_the_server(page, written, tmp_path):
 
 @pytest.fixture(scope="module")
 def hasty(tmp_path_factory, predictor):
-    """The page in this process, which keeps images for 3 seconds: it, its address, its folder."""
+    """The page in this process, which keeps images for 10 seconds: it, its address, its folder."""
     folder = tmp_path_factory.mktemp("hasty")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(limits, "KEEP_SECONDS", 3)
+        patch.setattr(limits, "KEEP_SECONDS", 10)
         patch.setenv("GRADIO_TEMP_DIR", str(folder))
         demo = interface.build(predictor)
         _, at, _ = demo.launch(prevent_thread_lock=True, quiet=True, **interface.LAUNCH)
@@ -235,7 +234,7 @@ def test_uploads_are_gone_when_that_is_due(hasty, browser):
     assert IMAGE.name in {file.name for file in _files(folder)}
     page.click("#batch-start")
     page.locator("#batch-status").get_by_text("Done").wait_for()
-    for _ in range(20):
+    for _ in range(60):
         page.wait_for_timeout(500)
         if not _files(folder) and not demo.recent:
             break
