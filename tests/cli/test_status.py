@@ -61,10 +61,16 @@ def test_what_fails_at_run_time_has_status_1(words, message, tmp_path, monkeypat
 
 
 @pytest.mark.slow  # imports torch
-def test_training_without_data_has_status_1(tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [([], "There is no folder or zip file"), (["--arch", "no_such_net"], "'no_such_net'")],
+    ids=["missing data", "unknown --arch"],
+)
+def test_training_that_fails_has_status_1(options, message, tmp_path, capsys):
     """train.py follows the same rule."""
-    assert train.main(["--data", str(tmp_path / "nowhere"), "--output", str(tmp_path / "run")]) == 1
-    assert "There is no folder or zip file" in capsys.readouterr().err
+    data, output = str(tmp_path / "nowhere"), str(tmp_path / "run")
+    assert train.main(["--data", data, "--output", output, *options]) == 1
+    assert message in capsys.readouterr().err
 
 
 def test_process_ends_with_the_status():

@@ -13,6 +13,7 @@ if importlib.util.find_spec("ray") is None:
     pytest.skip("Ray is not installed (requirements-ray.txt)", allow_module_level=True)
 
 
+@pytest.mark.slow
 def test_ray_gives_the_table_of_the_plain_command(hundred_images, tmp_path):
     """The same CSV, byte for byte, with unreadable images among the others."""
     plain, shared = tmp_path / "plain.csv", tmp_path / "shared.csv"
