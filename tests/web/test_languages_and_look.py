@@ -7,9 +7,6 @@ import pytest
 from support import ROOT
 from support.page import Opened, answer, choose
 
-MEGABYTE = 10**6
-
-
 # The languages.
 
 
@@ -51,6 +48,14 @@ def test_tabs_change_their_language_whether_opened_or_not(page):
         page.get_by_role("button", name=language, exact=True).click()
         page.get_by_role("tab", name=names[-1], exact=True).wait_for()
         assert page.get_by_role("tab").all_inner_texts() == names
+
+
+def test_no_key_is_a_group_of_gradios_own_texts(page):
+    """Gradio would show an object where the page has a label."""
+    answer(page)
+    for tab in ("One image", "Several images", "About"):
+        page.get_by_role("tab", name=tab, exact=True).click()
+        assert "[object" not in page.locator(".gradio-container").inner_text()
 
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")

@@ -21,7 +21,7 @@ _THUMBNAIL = 160  # px
 
 def add() -> gr.File:
     """The file component, and what is said of it."""
-    image = gr.File(label=texts.marker("image"), height=150, elem_id="image")
+    image = gr.File(label=texts.marker("chest_xray"), height=150, elem_id="image")
     gr.HTML(
         f"<p>{words('how')}{words('formats', most=str(MAX_MEGABYTES))}</p>"
         f'<template data-part="too-large" data-most="{MAX_MEGABYTES}">'

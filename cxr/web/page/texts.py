@@ -31,7 +31,7 @@ __all__ = [
 
 TEXTS: dict[str, Text] = {
     "title": Text("Findings on a chest X-ray", "胸片征象"),
-    "image": Text("Chest X-ray", "胸片"),
+    "chest_xray": Text("Chest X-ray", "胸片"),
     "one_image": Text("One image", "单张胸片"),
     # The tab on the model.
     "about": Text("About", "关于"),
@@ -208,7 +208,11 @@ def words(key: str, **values: "str | Text") -> str:
 
 
 def marker(key: str):
-    """What a component's label, info, placeholder or value is given to show a text of TEXTS."""
+    """A text of TEXTS as the label, info, placeholder or value of a component.
+
+    Gradio keeps its own texts in groups; a key that is the name of a group, such as "image", shows
+    as "[object Object]".
+    """
     return _I18N(key)
 
 
