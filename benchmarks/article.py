@@ -20,7 +20,7 @@ from cxr.training.settings import RECIPES
 ROOT = Path(__file__).parents[1]
 METRICS = ROOT / "docs" / "article.json"
 _KEPT = (
-    "n_images", "n_patients", "images_of_trained_patients", "mean_auroc", "mean_auroc_ci95",
+    "n_images", "n_patients", "images_of_trained_patients", "mean_auroc",
     "mean_ece", "accuracy_multi", "accuracy_threshold", "baselines",
 )  # fmt: skip
 

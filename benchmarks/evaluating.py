@@ -32,7 +32,7 @@ def evaluation(data: Path, model: Path) -> list[Metric]:
 
 def resampling(data: Path, model: Path) -> list[Metric]:
     """Seconds of all intervals: 1,000 resamples over 858 images and 15 labels."""
-    from cxr.evaluation import report
+    from cxr.evaluation.compute import Sample, compute
 
     rng = np.random.default_rng(0)
     table = pd.DataFrame(
@@ -46,7 +46,7 @@ def resampling(data: Path, model: Path) -> list[Metric]:
     targets = (rng.random((858, len(LABELS))) < 0.1).astype(np.uint8)
     scores = np.clip(0.1 + 0.2 * targets + rng.normal(0, 0.1, targets.shape), 0.001, 0.999)
     begun = time.perf_counter()
-    predicted = report.Predicted(table, targets, scores)
-    report.measure(predicted, model_folder.load(model), "patient", None, 0.5)
+    predicted = Sample(table, targets, scores)
+    compute(predicted, model_folder.load(model), None)
     taken = time.perf_counter() - begun
     return [Metric("seconds of 1,000 resamples over 858 images, with subgroups", taken, 5, "lower")]

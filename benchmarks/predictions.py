@@ -14,8 +14,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.child import peak
-from cxr.evaluation import report
-from cxr.evaluation.report import Predicted
+from cxr.evaluation.compute import Sample, compute
 from cxr.inference.prevalence import NIH, shares_at
 from cxr.inference.probability import log_odds, sigmoid
 from cxr.model import model_folder
@@ -23,7 +22,7 @@ from cxr.model.config import Config
 from cxr_labels import LABELS
 
 
-def made_up(config: Config, images: int, patients: int, seed: int = 0) -> Predicted:
+def made_up(config: Config, images: int, patients: int, seed: int = 0) -> Sample:
     """Predictions at NIH's prevalences with an AUROC of 0.74; few patients have many images."""
     rng = np.random.default_rng(seed)
     often = rng.pareto(1.5, patients) + 0.2
@@ -39,7 +38,7 @@ def made_up(config: Config, images: int, patients: int, seed: int = 0) -> Predic
     shares = shares_at(config, NIH)
     targets = (rng.random((images, len(LABELS))) < shares).astype(np.uint8)
     odds = log_odds(shares) + 0.9 * targets + rng.normal(0, 1, targets.shape)
-    return Predicted(table, targets, sigmoid(odds))
+    return Sample(table, targets, sigmoid(odds))
 
 
 def main(images: str, patients: str, model: str) -> None:
@@ -47,7 +46,7 @@ def main(images: str, patients: str, model: str) -> None:
     config = model_folder.load(Path(model))
     predicted = made_up(config, int(images), int(patients))
     before, begun = peak(os.getpid()), time.perf_counter()
-    report.measure(predicted, config, "patient", None, 0.5)
+    compute(predicted, config, None)
     print(time.perf_counter() - begun, before)
 
 

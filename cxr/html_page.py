@@ -1,4 +1,4 @@
-"""HTML files that open without any network: style and images lie in them, all text is escaped."""
+"""Documents from Jinja templates, and images inside HTML files that need no network."""
 
 import base64
 import io
@@ -11,32 +11,39 @@ import numpy as np
 from PIL import Image
 
 
-def fill(package: str, name: str, filters: Mapping[str, Callable], **values: Any) -> str:
-    """The template `name`, a file of that package, with the values put in and escaped.
+def fill(
+    package: str, name: str, filters: Mapping[str, Callable], escape: bool = True, **values: Any
+) -> str:
+    """Fills in a template.
 
-    A value that is missing is undefined, which is false and shows as nothing.
+    Args:
+        package: The package that contains the template.
+        name: The template's file name.
+        filters: {name: function} that the template may use.
+        escape: Escape the values for HTML.
+        values: {name: value}. A missing value is undefined, which is false and shows as nothing.
     """
     source = resources.files(package).joinpath(name).read_text("utf-8")
     environment = jinja2.Environment(
         loader=jinja2.DictLoader({name: source}),
-        autoescape=True,
+        autoescape=escape,
         undefined=jinja2.ChainableUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters.update(filters)
     text = environment.get_template(name).render(**values)
-    # A file name that is not UTF-8 reaches Python as half characters, which no file can hold.
+    # Python reads a file name that is not UTF-8 as lone surrogates, which no file can contain.
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def jpeg(picture: np.ndarray, quality: int) -> bytes:
+def jpeg(pixels: np.ndarray, quality: int) -> bytes:
     """An image, uint8 [H, W] or [H, W, 3], as a JPEG file."""
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", quality=quality)
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
     return file.getvalue()
 
 
 def data_uri(content: bytes, kind: str) -> str:
-    """An image's file as an address that holds it; kind: "png" or "jpeg"."""
+    """An image file as an address that contains it; kind: "png" or "jpeg"."""
     return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"

@@ -21,7 +21,7 @@ from benchmarks import table as performance  # noqa: E402
 from cxr import atomic, imaging  # noqa: E402
 from cxr.inference import results  # noqa: E402
 from cxr.inference.predictor import Predictor  # noqa: E402
-from cxr.model import model_folder  # noqa: E402
+from cxr.model import metrics, model_folder  # noqa: E402
 from cxr.web.page import measured  # noqa: E402
 
 DOCS = ROOT / "docs"
@@ -47,10 +47,10 @@ def findings() -> str:
 
 def starter() -> str:
     """The starter's results on its test set beside their controls, from its metrics.json."""
-    metrics = _read(STARTER / "metrics.json")
-    rows = [(row.what.en, row.value.en, row.control.en) for row in measured.headline(metrics)]
+    found = metrics.read(STARTER)
+    rows = [(row.what.en, row.value.en, row.control.en) for row in measured.headline(found)]
     return (
-        f"On {metrics['n_images']:,} images of {metrics['n_patients']:,} unseen patients:\n\n"
+        f"On {found.n_images:,} images of {found.n_patients:,} unseen patients:\n\n"
         + _table(("metric", "starter (95 % interval)", "control, without the image"), rows)
     )
 
@@ -59,8 +59,8 @@ def starter_card() -> str:
     """The starter's model card, with the OOD measurement, which is no part of a training run."""
     from cxr.evaluation import model_card
 
-    metrics, ood = (_read(STARTER / name) for name in ("metrics.json", "ood_images.json"))
-    return model_card.render(model_folder.load(STARTER), metrics, ood)
+    ood = _read(STARTER / "ood_images.json")
+    return model_card.render(model_folder.load(STARTER), metrics.read(STARTER), ood)
 
 
 def result() -> str:
@@ -140,7 +140,7 @@ def recipe_command() -> str:
 def recipes() -> str:
     """Both recipes and the constant answers side by side, from docs/article.json."""
     both = list(_read(DOCS / "article.json")["recipes"].values())
-    floors = [metrics["baselines"] for metrics in both]
+    floors = [recipe["baselines"] for recipe in both]
     rows = [
         ("test images", [f"{m['n_images']:,}" for m in both]),
         (
@@ -150,7 +150,7 @@ def recipes() -> str:
         ("accuracy over 15 labels", [f"{m['accuracy_multi']:.3f}" for m in both]),
         ("the same for predicting nothing", [f"{f['predict_nothing']:.3f}" for f in floors]),
         ('the same for always "No Finding"', [f"{f['always_no_finding']:.3f}" for f in floors]),
-        ("mean AUROC (95 % interval)", [_with_interval(m, "mean_auroc") for m in both]),
+        ("mean AUROC (95 % interval)", [_with_interval(m["mean_auroc"]) for m in both]),
         (
             "mean AUROC from sex, age and view alone",
             [f"{f['metadata_only_mean_auroc']:.3f}" for f in floors],
@@ -228,9 +228,9 @@ def _parameter(described: dict[str, Any]) -> str:
     )
 
 
-def _with_interval(metrics: dict[str, Any], name: str) -> str:
-    low, high = metrics[f"{name}_ci95"]
-    return f"{metrics[name]:.3f} ({low:.3f} to {high:.3f})"
+def _with_interval(estimate: dict[str, Any]) -> str:
+    low, high = estimate["ci95"]
+    return f"{estimate['value']:.3f} ({low:.3f} to {high:.3f})"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -1,4 +1,4 @@
-"""What answers that never look at the image reach: the floor under every figure."""
+"""What predictions reach that never use the image: the floor under every metric."""
 
 import numpy as np
 import pandas as pd
@@ -6,20 +6,20 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 from threadpoolctl import threadpool_limits
 
-from cxr.evaluation import metrics
+from cxr.evaluation import scoring
 from cxr_labels import FINDINGS, LABELS, NO_FINDING
 
 FOLDS = 5
-ENOUGH = 200  # training images from which on they teach more than the measured images
+ENOUGH = 200  # with fewer training images, the measured ones teach more
 
 
 def predict_nothing(targets: np.ndarray) -> float:
-    """accuracy_multi of calling no label at all. targets: [N, 15]."""
+    """accuracy_multi of predicting no label at all. targets: [N, 15]."""
     return float(1 - targets.mean())
 
 
 def always_no_finding(targets: np.ndarray) -> float:
-    """accuracy_multi of calling "No Finding" on every image. targets: [N, 15]."""
+    """accuracy_multi of predicting "No Finding" for every image. targets: [N, 15]."""
     answer = np.array([label == NO_FINDING for label in LABELS])
     return float((targets.astype(bool) == answer).mean())
 
@@ -29,14 +29,20 @@ def metadata_only_mean_auroc(
 ) -> float | None:
     """Mean AUROC over the 14 findings of a logistic regression on sex, age and view.
 
-    train, test: tables with the columns sex, age and view. None when it is defined for none, or
-    nothing is known of the test images.
+    Args:
+        train: Columns sex, age and view, one row per training image.
+        train_targets: 0 or 1, [M, 15].
+        test: Likewise for the test images.
+        test_targets: 0 or 1, [N, 15].
+
+    Returns:
+        None if it is defined for no finding, or nothing is known of the test images.
     """
     if not known(test):
         return None
     scores, learned = _scores(train, train_targets, test), _both_classes(train_targets)
-    return metrics.mean(
-        metrics.auroc(test_targets[:, k], scores[:, k])
+    return scoring.mean(
+        scoring.auroc(test_targets[:, k], scores[:, k])
         for k, label in enumerate(LABELS)
         if label in FINDINGS and learned[k]
     )
@@ -47,13 +53,19 @@ def metadata_only_mean_auroc_cross_validated(
 ) -> float | None:
     """The same without training images: learned on the other patients.
 
-    table: columns patient, sex, age and view. Each image is scored by a regression on the images
-    of four fifths of the patients, its own not among them, and compared with those of its fold
-    only: where a fold has more positives than most, the others have fewer, so that scores of
-    different folds rank images the wrong way round (Parker, Guenter and Bedo, "Stratification bias
-    in low signal microarray studies", 2007). A finding's AUROC is the mean over its folds, each
-    counting by its pairs of a positive and a negative. None as above, and with fewer than two
-    patients.
+    Each image is scored by a regression on the images of four fifths of the patients, its own
+    patient not among them. It is compared with images of its fold only: where a fold has more
+    positives than most, the others have fewer, so scores of different folds rank images the wrong
+    way round (Parker, Guenter and Bedo, "Stratification bias in low signal microarray studies",
+    2007). A finding's AUROC is the mean over its folds, each weighted by its number of pairs of a
+    positive and a negative.
+
+    Args:
+        table: Columns patient, sex, age and view, N rows.
+        targets: 0 or 1, [N, 15].
+
+    Returns:
+        None as above, and with fewer than two patients.
     """
     patients = table["patient"].to_numpy()
     folds = min(FOLDS, len(np.unique(patients)))
@@ -65,9 +77,9 @@ def metadata_only_mean_auroc_cross_validated(
         positives = targets[held].sum(0, dtype=np.int64)
         weights = positives * (len(held) - positives)
         for k in np.flatnonzero(_both_classes(targets[others]) & (weights > 0)):
-            ordered[k] += weights[k] * (metrics.auroc(targets[held, k], scores[:, k]) or 0.0)
+            ordered[k] += weights[k] * (scoring.auroc(targets[held, k], scores[:, k]) or 0.0)
             pairs[k] += weights[k]
-    return metrics.mean(
+    return scoring.mean(
         ordered[k] / pairs[k]
         for k, label in enumerate(LABELS)
         if label in FINDINGS and pairs[k] > 0
@@ -80,11 +92,11 @@ def known(table: pd.DataFrame) -> bool:
 
 
 def _scores(train: pd.DataFrame, targets: np.ndarray, test: pd.DataFrame) -> np.ndarray:
-    """Probabilities [N, 15] of the test images; the training share where it has but one class."""
+    """Probabilities [N, 15] of the test images; the training share for labels of one class only."""
     seen, unseen = _features(train, train), _features(test, train)
     scores = np.tile(targets.mean(0).astype(np.float64), (len(test), 1))
-    # On four columns the threads of the linear algebra wait for each other ten times as long as
-    # one of them works.
+    # On four columns, threads of the linear algebra wait for each other ten times as long as they
+    # work.
     with threadpool_limits(1):
         for k in np.flatnonzero(_both_classes(targets)):
             model = LogisticRegression(max_iter=1000).fit(seen, targets[:, k])
@@ -97,7 +109,7 @@ def _both_classes(targets: np.ndarray) -> np.ndarray:
 
 
 def _features(table: pd.DataFrame, train: pd.DataFrame) -> np.ndarray:
-    """Sex, view, age and its square; what is unknown takes the training set's mean."""
+    """Sex, view, age and its square, [N, 4]; unknown values get the training set's mean."""
     age = train.age.astype(float)
     middle, spread = (age.mean(), age.std()) if age.notna().sum() > 1 else (0.0, 1.0)
     years = ((table.age.astype(float) - middle) / (spread or 1.0)).fillna(0.0).to_numpy()

@@ -11,26 +11,30 @@ from cxr.inference.boxes import find_boxes
 from cxr.model.config import BoxRule
 from cxr_labels import LABELS
 
-# Two numbers, common to all findings, on a coarse grid: some 80 boxes do not bear more.
+# Two numbers, common to all findings, on a coarse grid: about 80 boxes do not support more.
 HEIGHTS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 PULLS = (0.0, 0.25, 0.5, 0.75, 1.0)
-FINE = 4  # a 20x20 map has cells as wide as most nodules
+FINE = 4  # a 20x20 heatmap has cells as wide as most nodules
 MIN_BOXES = 20  # with fewer, the untuned rule is as good a guess
 
 
-def tune(heatmap: dict[str, np.ndarray], boxes: Boxes, train: Iterable[str]) -> BoxRule:
-    """The rule whose boxes overlap well, by mean IoU, with those of the images in `heatmap`.
+def tune(heatmaps: dict[str, np.ndarray], boxes: Boxes, train: Iterable[str]) -> BoxRule:
+    """Chooses the rule whose boxes overlap best, by mean IoU, with those of validation images.
 
-    heatmap: {image: float [15, h, w]} of validation images. train: names of the training images,
-    whose boxes give the typical sizes. Other images' boxes are not looked at. The untuned rule where
-    there are under 20 boxes to tune on, or where it does better.
+    The mean IoU is used instead of a share of boxes above some IoU, because it moves with every
+    box. Of the rules on the grid, the one is taken that does best together with its neighbours:
+    the middle of a broad top rather than a lucky point beside it.
 
-    The mean IoU decides rather than a share of boxes above some IoU, since it moves with every box;
-    and of the rules on the grid the one that does best together with its neighbours is taken, which
-    is the middle of a broad top and no lucky point beside it.
+    Args:
+        heatmaps: {image: float [15, h, w]} of validation images.
+        boxes: The official boxes. Those of other images are not used.
+        train: Names of the training images, whose boxes give the typical sizes.
+
+    Returns:
+        The untuned rule if there are under 20 boxes to tune on, or if it does better.
     """
     cases = [
-        (maps, box) for image, maps in heatmap.items() for box in boxes.of_image.get(image, ())
+        (maps, box) for image, maps in heatmaps.items() for box in boxes.of_image.get(image, ())
     ]
     if len(cases) < MIN_BOXES:
         return BoxRule()
@@ -48,7 +52,7 @@ def tune(heatmap: dict[str, np.ndarray], boxes: Boxes, train: Iterable[str]) -> 
 
 
 def typical_sizes(boxes: Boxes, images: Iterable[str]) -> dict[str, tuple[float, float]]:
-    """{finding: (width, height)}, as shares of the image's sides, of the named images' boxes."""
+    """{finding: (width, height)} of the named images' boxes, as shares of the image's sides."""
     by_label: dict[int, list[Box]] = {}
     for box in (box for image in images for box in boxes.of_image.get(image, ())):
         by_label.setdefault(box[0], []).append(box)
@@ -56,6 +60,11 @@ def typical_sizes(boxes: Boxes, images: Iterable[str]) -> dict[str, tuple[float,
 
 
 def mean_iou(rule: BoxRule, cases: Sequence[tuple[np.ndarray, Box]]) -> float:
-    """Mean IoU of the rule's boxes with the cases': (the image's maps [15, h, w], its box)."""
+    """Mean IoU of the rule's boxes with the official ones.
+
+    Args:
+        rule: Draws the boxes.
+        cases: Heatmaps [15, h, w] of an image, and an official box on it.
+    """
     drawn = [find_boxes(maps[box[0]], rule, LABELS[box[0]]) for maps, box in cases]
     return float(np.mean([overlaps(box, d).iou for (_, box), d in zip(cases, drawn, strict=True)]))

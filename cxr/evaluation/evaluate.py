@@ -1,40 +1,44 @@
 """`python -m cxr evaluate`: any model folder, measured on any data in NIH's layout."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cxr.datasets import boxes, kaggle, nih, splits
 from cxr.datasets.nih import DataError, NihData
-from cxr.evaluation import answers, measuring
+from cxr.evaluation import measuring, predictions
 from cxr.inference.predictor import Predictor
 from cxr.model import model_folder
+from cxr.model.metrics import Metrics
 from cxr.model.resolve import Model
 from cxr_labels import LabelError
 
 
 def evaluate(
     model: str | Path | Model, source: Path, output: Path, include_training: bool = False
-) -> dict[str, Any]:
-    """Measures the model on the images at `source` and writes all of it into `output`.
+) -> Metrics:
+    """Measures a model and writes metrics.json, figures/, predictions.csv and report.html.
 
-    source: folder, zip, or kaggle:OWNER/NAME.
+    Images whose labels cannot be used are left out. Boxes are read from a BBox_List_2017.csv
+    beside the images.
 
-    Images of patients that the model's splits.csv calls train or valid are left out, unless they
-    are asked for. Images whose labels cannot be used are left out too. Boxes are read from a
-    BBox_List_2017.csv beside the images.
-    Returns the content of metrics.json. Raises ModelFolderError, nih.DataError, LabelError or
-    ValueError with one sentence.
+    Args:
+        model: A model folder, or a model that was found.
+        source: Folder, zip, or kaggle:OWNER/NAME.
+        output: The folder for the report.
+        include_training: Measure images of patients that the model's splits.csv puts into the
+            training or validation set too. By default they are left out.
+
+    Raises:
+        ModelFolderError: The model cannot be used.
+        DataError: The data or the output folder cannot be used.
+        LabelError: A label is not one of the 15.
+        ValueError: No image is left.
     """
     _check_output(output)
     predictor = Predictor(model)
     data = nih.load(kaggle.locate(source), skip_unusable=True)
-    labels = data.report.label_sentences()  # these are printed with the metrics
-    for sentence in data.report.sentences():
-        if sentence not in labels:
-            print(f"Note: {sentence}")
     seen = _seen(predictor.folder)
     used = data.table.patient.isin(seen.patient[seen.split != splits.TEST]).to_numpy()
     left_out = np.zeros(len(used), bool) if include_training else used
@@ -43,26 +47,28 @@ def evaluate(
             f"All images ({measuring.count(len(used))}) are of patients that the model was trained "
             "on or chosen by; add --include-training to measure on them all the same."
         )
-    found, broken = _boxes(data)
+    found, box_notes = _boxes(data)
     named = bool(data.table.image.isin(seen.image_index).any())
-    notes = [*_seen_notes(seen, named, int(used.sum()), include_training), *broken]
-    read = answers.reader(data.source.reader(), list(data.table.image))
     trained = data.table.patient.isin(seen.patient[seen.split == splits.TRAIN]).to_numpy()
-    asked = measuring.Asked(
+    request = measuring.Request(
         data=data,
         rows=np.flatnonzero(~left_out),
-        read=read,
+        read=predictions.reader(data.source.reader(), list(data.table.image)),
         boxes=found,
         train=np.flatnonzero(trained & left_out),
         seen=seen,
         name=source.resolve().name,
-        notes=notes + labels,
+        notes=[
+            *_seen_notes(seen, named, int(used.sum()), include_training),
+            *box_notes,
+            *data.report.sentences(),
+        ],
     )
-    return measuring.measure(predictor, asked, output)
+    return measuring.measure(predictor, request, output)
 
 
 def _check_output(output: Path) -> None:
-    """Raises DataError where the report would lie between files that are not a report's."""
+    """Raises DataError if the folder holds files that do not belong to a report."""
     try:
         names = {path.name for path in output.iterdir()} if output.is_dir() else set()
     except OSError as error:
@@ -72,7 +78,7 @@ def _check_output(output: Path) -> None:
         ) from error
     if model_folder.CONFIG in names:
         raise DataError(
-            f"The folder {str(output)!r} is a model folder, whose own figures would be lost; name "
+            f"The folder {str(output)!r} is a model folder, whose own metrics would be lost; name "
             "an empty or a new one by --output."
         )
     others = [name for name in names if not name.startswith(measuring.UNFINISHED)]
@@ -83,7 +89,7 @@ def _check_output(output: Path) -> None:
 
 
 def _seen(model: Path) -> pd.DataFrame:
-    """The model's splits.csv; without an image where it has none."""
+    """The model's splits.csv; no rows if it has none."""
     path = model / model_folder.SPLITS
     if path.is_file():
         return splits.read(path)
@@ -91,7 +97,7 @@ def _seen(model: Path) -> pd.DataFrame:
 
 
 def _boxes(data: NihData) -> tuple[boxes.Boxes, list[str]]:
-    """The boxes beside the images, and a sentence where their list cannot be used."""
+    """The boxes beside the images, and a note if their list cannot be used."""
     try:
         return boxes.parse(data.box_list) if data.box_list is not None else boxes.Boxes(), []
     except (DataError, LabelError) as error:
@@ -99,14 +105,18 @@ def _boxes(data: NihData) -> tuple[boxes.Boxes, list[str]]:
 
 
 def _seen_notes(seen: pd.DataFrame, named: bool, used: int, include_training: bool) -> list[str]:
-    """What the reader must know of patients that the model has seen.
+    """What the reader must know about patients that the model has seen.
 
-    named: whether splits.csv names any of the images. used: how many images are of such patients.
+    Args:
+        seen: The model's splits.csv.
+        named: Whether it names any of the images.
+        used: How many images are of patients of its training or validation set.
+        include_training: Whether those images are measured.
     """
     if seen.empty:
         return [
-            "The model folder has no splits.csv, so it is not known whom training saw: images that "
-            "it was trained on may be among those measured, and the figures too good."
+            "The model folder has no splits.csv, so it is not known which patients training saw. "
+            "Some of them may be among those measured, which makes the metrics too good."
         ]
     if not used:
         return []
@@ -114,12 +124,12 @@ def _seen_notes(seen: pd.DataFrame, named: bool, used: int, include_training: bo
     images = f"{measuring.count(used)} of {patients} that the model was trained on or chosen by"
     if include_training:
         are = "is" if used == 1 else "are"
-        note = f"{images} {are} counted in, as was asked: the figures are too good."
-    else:
-        note = f"{images} {'was' if used == 1 else 'were'} left out."
+        return [f"{images} {are} included, as requested: the metrics are too good."]
+    note = f"{images} {'was' if used == 1 else 'were'} left out."
     if not named:
         note += (
-            " Patients go by their numbers, and none of the images bears a name that the model "
-            "knows: if these are other people with the same numbers, this does not hold for them."
+            " Patients are compared by their identifiers, and splits.csv names none of these "
+            "images. If they are other people with the same identifiers, they were left out by "
+            "mistake; --include-training includes them."
         )
     return [note]

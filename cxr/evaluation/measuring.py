@@ -1,4 +1,4 @@
-"""Measures the model of a folder on images, and leaves the plots, the report and predictions.csv.
+"""Measures a model on labelled images and writes the report, its plots and predictions.csv.
 
 A training run measures its test images this way, and `python -m cxr evaluate` any others.
 """
@@ -6,27 +6,29 @@ A training run measures its test images this way, and `python -m cxr evaluate` a
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+import cxr.model.metrics
 from cxr import atomic
 from cxr.datasets import splits
 from cxr.datasets.boxes import Boxes
 from cxr.datasets.nih import DataError, NihData
-from cxr.evaluation import answers, literature, localisation, page, plots, report
-from cxr.evaluation.answers import Answers
-from cxr.imaging import GreyImage
+from cxr.evaluation import compute, html_report, literature, localisation, plots, predictions
+from cxr.evaluation.compute import Sample
+from cxr.evaluation.predictions import Predictions, ReadRow
 from cxr.inference.boxes import find_boxes
+from cxr.inference.input_check import Verdict
 from cxr.inference.predictor import Predictor
 from cxr.inference.prevalence import NIH, TRAINING, probabilities_at, restate
 from cxr.model import model_folder
+from cxr.model.metrics import InputCheck, Metrics
 from cxr_labels import LABELS
 
 # Begins the name of the folder in which a report is written before it is moved into its place.
@@ -34,18 +36,23 @@ UNFINISHED = ".unfinished-report-"
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """What to measure.
 
-    data: the images and their table; rows: those to measure. read: row -> image, None where it
-    cannot be read. boxes: where findings lie on some of them. train: rows of `data` that the model
-    was trained on. seen: what the model's splits.csv says, image by image; empty where there is none.
-    name: of the data. notes: sentences for the report.
+    Attributes:
+        data: The images and their table.
+        rows: Those rows of `data` that are measured.
+        read: Reads an image by its row.
+        boxes: Where findings lie on some of the images.
+        train: Rows of `data` that the model was trained on.
+        seen: The model's splits.csv; no rows if it has none.
+        name: Of the data.
+        notes: Sentences for the report.
     """
 
     data: NihData
     rows: np.ndarray
-    read: Callable[[int], GreyImage | None]
+    read: ReadRow
     boxes: Boxes
     train: np.ndarray
     seen: pd.DataFrame
@@ -53,14 +60,17 @@ class Asked:
     notes: list[str]
 
 
-def measure(predictor: Predictor, asked: Asked, output: Path) -> dict[str, Any]:
-    """metrics.json of the images, which it writes with figures/, predictions.csv and report.html.
+def measure(predictor: Predictor, request: Request, output: Path) -> Metrics:
+    """Measures, and writes metrics.json, figures/, predictions.csv and report.html.
 
-    Nothing changes in `output` before all of it is written. Raises DataError when `output` cannot
-    be written to, which is found before measuring, or when none of the images can be read.
+    Nothing in `output` changes before all files are complete.
+
+    Raises:
+        DataError: `output` cannot be written to (which is found before measuring), or none of the
+            images can be read.
     """
     with _unfinished(output) as folder:
-        metrics = _measure(predictor, asked, folder)
+        metrics = _measure(predictor, request, folder)
         _move(folder, output)
     return metrics
 
@@ -72,9 +82,9 @@ def count(images: int) -> str:
 
 @contextmanager
 def _unfinished(output: Path) -> Iterator[Path]:
-    """A folder to write to, which goes when the block ends; so does `output` if still empty.
+    """A folder to write to, which is removed when the block ends; so is `output` if it is empty.
 
-    It lies inside `output`, since what is beside may be another disk, or not be writable.
+    It lies inside `output`, because its parent may be another disk, or not be writable.
     """
     try:
         output.mkdir(parents=True, exist_ok=True)
@@ -93,7 +103,7 @@ def _unfinished(output: Path) -> Iterator[Path]:
 
 
 def _move(folder: Path, output: Path) -> None:
-    """Moves all files into `output`, over older ones; report.html, which marks it whole, last."""
+    """Moves all files into `output`, over older ones; report.html, which completes it, last."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     for path in sorted(files, key=lambda path: path.name == model_folder.REPORT):
         place = output / path.relative_to(folder)
@@ -101,127 +111,123 @@ def _move(folder: Path, output: Path) -> None:
         os.replace(path, place)
 
 
-def _measure(predictor: Predictor, asked: Asked, output: Path) -> dict[str, Any]:
-    names = asked.data.table.image
-    boxed = {int(i) for i in asked.rows if names[i] in asked.boxes.of_image}
-    found = answers.collect(predictor, asked.read, asked.rows, boxed)
-    if not found.readable.any():
+def _measure(predictor: Predictor, request: Request, output: Path) -> Metrics:
+    names = request.data.table.image
+    boxed = {int(row) for row in request.rows if names[row] in request.boxes.of_image}
+    predicted = predictions.collect(predictor, request.read, request.rows, boxed)
+    if not predicted.readable.any():
         raise DataError(
-            f"None of the images can be read ({count(len(asked.rows))} to measure); check that they "
-            "are whole PNG or JPEG images and that the download is complete."
+            f"None of the images can be read ({count(len(request.rows))} to measure); check that "
+            "they are whole PNG or JPEG images and that the download is complete."
         )
-    rows = asked.rows[found.readable]
-    test = report.Predicted(
-        asked.data.table.iloc[rows],
-        asked.data.targets[rows],
-        probabilities_at(predictor.config, found.logits, TRAINING),
+    rows = request.rows[predicted.readable]
+    sample = Sample(
+        request.data.table.iloc[rows],
+        request.data.targets[rows],
+        probabilities_at(predictor.config, predicted.logits, TRAINING),
     )
-    metrics = _metrics(predictor, asked, found, test)
-    atomic.write_json(output / model_folder.METRICS, metrics)
-    _write_predictions(output / model_folder.PREDICTIONS, test)
+    metrics = _metrics(predictor, request, predicted, sample)
+    cxr.model.metrics.write(output / model_folder.METRICS, metrics)
+    _write_predictions(output / model_folder.PREDICTIONS, sample)
     drawn = plots.evaluation(
-        metrics, test.targets, test.probabilities, output / model_folder.FIGURES
+        metrics, sample.targets, sample.probabilities, output / model_folder.FIGURES
     )
-    context = page.Context(
-        str(predictor.model), asked.name, f"{date.today():%Y-%m-%d}", metrics["literature"], drawn
+    context = html_report.Context(
+        str(predictor.model), request.name, f"{date.today():%Y-%m-%d}", drawn
     )
-    cases = _cases(predictor, asked, rows, test)
-    atomic.write_text(output / model_folder.REPORT, page.render(metrics, cases, context))
+    cases = _cases(predictor, request, rows, sample)
+    atomic.write_text(output / model_folder.REPORT, html_report.render(metrics, cases, context))
     return metrics
 
 
 def _metrics(
-    predictor: Predictor, asked: Asked, found: Answers, test: report.Predicted
-) -> dict[str, Any]:
-    config, data, train = predictor.config, asked.data, asked.train
-    metrics = report.measure(
-        test,
-        config,
-        str(config.training.get("split", "unknown")),
-        (data.table.iloc[train], data.targets[train]) if len(train) else None,
-        config.accuracy_threshold,
-    )
-    trained = asked.seen[asked.seen.split == splits.TRAIN]
-    metrics["images_of_trained_patients"] = int(test.table.patient.isin(trained.patient).sum())
-    metrics["notes"] = [*asked.notes, *_unreadable(asked, test), *metrics["notes"]]
-    where, notes = localisation.measure(
-        {data.table.image[i]: maps for i, maps in found.heatmap.items()},
+    predictor: Predictor, request: Request, predicted: Predictions, sample: Sample
+) -> Metrics:
+    data, config = request.data, predictor.config
+    train = (data.table.iloc[request.train], data.targets[request.train])
+    metrics = compute.compute(sample, config, train)
+    trained = request.seen[request.seen.split == splits.TRAIN]
+    located, location_notes = localisation.compute(
+        {data.table.image[row]: maps for row, maps in predicted.heatmaps.items()},
         dict(zip(data.table.image, data.table.patient.tolist(), strict=True)),
-        asked.boxes,
+        request.boxes,
         set(trained.image_index),
         config.box_rule,
     )
-    metrics["notes"] += notes
-    if where:
-        metrics["localisation"] = where
-    if config.input_check:
-        metrics["input_check"] = checked = _checked(found)
-        metrics["notes"] += _rejected(checked["rejected"])
-    metrics["literature"] = literature.comparison(asked.seen, data, test.table, metrics)
-    return metrics
+    checked = _input_check(predicted.verdicts) if config.input_check else None
+    notes = [
+        *request.notes,
+        *_unreadable(len(request.rows) - len(sample.table)),
+        *metrics.notes,
+        *location_notes,
+        *_rejected(checked),
+    ]
+    return metrics.model_copy(
+        update={
+            "notes": notes,
+            "images_of_trained_patients": int(sample.table.patient.isin(trained.patient).sum()),
+            "localisation": located,
+            "input_check": checked,
+            "literature": literature.comparison(request.seen, data, sample.table, metrics),
+        }
+    )
 
 
-def _unreadable(asked: Asked, test: report.Predicted) -> list[str]:
-    images = len(asked.rows) - len(test.table)
+def _unreadable(images: int) -> list[str]:
     were = "was" if images == 1 else "were"
     return [f"{count(images)} cannot be read and {were} left out."] if images else []
 
 
-def _rejected(images: int) -> list[str]:
-    """What the reader must know of images that a user would get no answer for."""
-    are = "is" if images == 1 else "are"
-    note = f"{count(images)} that the input check would have rejected {are} counted in the plots."
-    return [note] if images else []
+def _rejected(checked: InputCheck | None) -> list[str]:
+    """The note on images for which a user would get no prediction."""
+    if not (checked and checked.rejected):
+        return []
+    are = "is" if checked.rejected == 1 else "are"
+    return [
+        f"{count(checked.rejected)} that the input check would have rejected {are} included in "
+        "the metrics."
+    ]
 
 
-def _checked(found: Answers) -> dict[str, Any]:
-    """How many of the images the input check rejected, or answered with a warning."""
-    rejected = sum(verdict.rejected is not None for verdict in found.verdicts)
-    warned = sum(verdict.rejected is None and bool(verdict.warnings) for verdict in found.verdicts)
-    images = len(found.verdicts)
-    return {
-        "images": images,
-        "rejected": rejected,
-        "warned": warned,
-        "rejected_share": rejected / images,
-        "warned_share": warned / images,
-    }
+def _input_check(verdicts: list[Verdict]) -> InputCheck:
+    return InputCheck(
+        images=len(verdicts),
+        rejected=sum(verdict.rejected is not None for verdict in verdicts),
+        warned=sum(v.rejected is None and bool(v.warnings) for v in verdicts),
+    )
 
 
-def _write_predictions(path: Path, test: report.Predicted) -> None:
-    """predictions.csv: image, patient, and the images' probabilities at training prevalence."""
-    table = pd.DataFrame(test.probabilities, columns=list(LABELS)).round(6)
-    table.insert(0, "patient", test.table.patient.to_numpy())
-    table.insert(0, "image_index", test.table.image.to_numpy())
+def _write_predictions(path: Path, sample: Sample) -> None:
+    """predictions.csv: image, patient, and the probabilities at the training prevalence."""
+    table = pd.DataFrame(sample.probabilities, columns=list(LABELS)).round(6)
+    table.insert(0, "patient", sample.table.patient.to_numpy())
+    table.insert(0, "image_index", sample.table.image.to_numpy())
     with atomic.replacing(path) as part:
         table.to_csv(part, index=False)
 
 
 def _cases(
-    predictor: Predictor,
-    asked: Asked,
-    rows: np.ndarray,
-    test: report.Predicted,
-) -> dict[str, dict[str, list[page.Case]]]:
-    """The images that the report shows, with their maps: read again, for few were kept."""
-    picked = page.pick_cases(test.targets, test.probabilities, test.table.patient.to_numpy())
-    wanted = sorted(
-        {int(rows[k]) for kinds in picked.values() for ks in kinds.values() for k in ks}
+    predictor: Predictor, request: Request, rows: np.ndarray, sample: Sample
+) -> html_report.Cases:
+    """The images that the report shows, with heatmaps; they are read again, for few were kept."""
+    config = predictor.config
+    picked = html_report.pick_cases(
+        sample.targets, sample.probabilities, sample.table.patient.to_numpy()
     )
-    pictured = answers.pictures(predictor, asked.read, wanted)
-    thresholds = predictor.config.thresholds
-    stated = restate(predictor.config, test.probabilities, NIH)
+    wanted = {int(rows[k]) for kinds in picked.values() for ks in kinds.values() for k in ks}
+    shown = predictions.pixels_and_heatmaps(predictor, request.read, sorted(wanted))
+    stated = restate(config, sample.probabilities, NIH)
 
-    def case(label: str, k: int) -> page.Case:
+    def case(label: str, k: int) -> html_report.Case:
         row, column = int(rows[k]), LABELS.index(label)
-        image, maps = pictured[row]
-        boxes = find_boxes(maps[column], predictor.config.box_rule, label)
-        return page.Case(
-            asked.data.table.image[row],
+        pixels, heatmaps = shown[row]
+        boxes = find_boxes(heatmaps[column], config.box_rule, label)
+        return html_report.Case(
+            request.data.table.image[row],
             float(stated[k, column]),
-            bool(test.probabilities[k, column] >= thresholds.get(label, np.inf)),
-            tuple(name for name, on in zip(LABELS, test.targets[k], strict=True) if on),
-            page.thumbnail(image, maps[column], boxes),
+            bool(sample.probabilities[k, column] >= config.thresholds.get(label, np.inf)),
+            tuple(name for name, on in zip(LABELS, sample.targets[k], strict=True) if on),
+            html_report.thumbnail(pixels, heatmaps[column], boxes),
         )
 
     return {

@@ -1,72 +1,58 @@
-"""metrics.json as one screen of text."""
+"""The metrics as one screen of text."""
 
-from typing import Any
-
-from cxr_labels import FINDINGS
-
-
-def table(metrics: dict[str, Any]) -> str:
-    """The figures of each finding and of all, beside what answers without an image reach."""
-    lines = [
-        "",
-        f"{metrics['n_images']:,} images of {metrics['n_patients']:,} patients measured, "
-        f"{metrics['images_of_trained_patients']:,} of them of patients that training saw",
-        *metrics["notes"],
-        "",
-        f"{'finding':<20} {'images':>6} {'AUROC':>6}   95 % interval   ECE  sens.  spec.",
-        *(_finding(label, found) for label, found in metrics["findings"].items()),
-        "",
-        *_means(metrics),
-        *_localisation(metrics),
-    ]
-    return "\n".join(lines)
+from cxr.evaluation.form import ABSENT, averaged, estimate, number
+from cxr.model.metrics import Finding, Metrics
 
 
-def averaged(metrics: dict[str, Any]) -> str:
-    """How many findings the mean AUROC is over: "the 14 findings" unless some have none."""
-    count = metrics.get("mean_of") or len(FINDINGS)
-    if count == len(FINDINGS):
-        return f"the {count} findings"
-    return f"{count} finding{'s' if count > 1 else ''}"
-
-
-def _finding(label: str, found: dict[str, Any]) -> str:
-    interval = found["auroc_ci95"]
-    span = f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else "-"
-    return (
-        f"{label:<20} {found['positives']:>6} {_share(found['auroc'])}  {span:>15} "
-        f"{_share(found['ece'])} {_share(found['sensitivity'])} {_share(found['specificity'])}"
+def table(metrics: Metrics) -> str:
+    """The metrics of each finding and of all, beside what predictions without the image reach."""
+    return "\n".join(
+        [
+            "",
+            f"{metrics.n_images:,} images of {metrics.n_patients:,} patients measured, "
+            f"{metrics.images_of_trained_patients:,} of them of patients that training saw",
+            *(f"Note: {note}" for note in metrics.notes),
+            "",
+            f"{'finding':<20} {'images':>6}  {'AUROC (95 % interval)':<21}    ECE  sens.  spec.",
+            *(_finding(label, found) for label, found in metrics.findings.items()),
+            "",
+            *_means(metrics),
+            *_localisation(metrics),
+        ]
     )
 
 
-def _means(metrics: dict[str, Any]) -> list[str]:
-    floor = metrics["baselines"]
-    interval = metrics["mean_auroc_ci95"]
-    span = f"  ({interval[0]:.3f} to {interval[1]:.3f})" if interval else ""
-    alone = _share(floor["metadata_only_mean_auroc"]).strip()
-    noise = _share(metrics["mean_ece_if_calibrated"]).strip()
-    over = f"mean AUROC of {averaged(metrics)}"
+def _finding(label: str, found: Finding) -> str:
+    sensitivity, specificity, ece = (
+        f"{number(one.value) if one else ABSENT:>5}"
+        for one in (found.sensitivity, found.specificity, found.ece)
+    )
+    return (
+        f"{label:<20} {found.positives:>6}  {estimate(found.auroc):<21}  {ece}  {sensitivity}  "
+        f"{specificity}"
+    )
+
+
+def _means(metrics: Metrics) -> list[str]:
+    floor = metrics.baselines
+    over = f"mean AUROC of {averaged(metrics.mean_of)}"
     return [
-        f"{over:<30} {_share(metrics['mean_auroc'])}{span}; from sex, age and view alone {alone}",
-        f"mean calibration error         {_share(metrics['mean_ece'])}, at NIH's prevalence; "
-        f"{noise} for a perfectly calibrated model on so few images",
-        f"accuracy over 15 labels        {_share(metrics['accuracy_multi'])}; predicting nothing "
-        f'{floor["predict_nothing"]:.3f}, always "No Finding" {floor["always_no_finding"]:.3f}',
+        f"{over:<30} {estimate(metrics.mean_auroc)}; from sex, age and view alone "
+        f"{number(floor.metadata_only_mean_auroc)}",
+        f"mean calibration error         {estimate(metrics.mean_ece)} at NIH's prevalence; "
+        f"{number(metrics.mean_ece_if_calibrated)} if perfectly calibrated",
+        f"accuracy over 15 labels        {number(metrics.accuracy_multi)}; predicting nothing "
+        f'{number(floor.predict_nothing)}, always "No Finding" {number(floor.always_no_finding)}',
     ]
 
 
-def _localisation(metrics: dict[str, Any]) -> list[str]:
-    found = metrics.get("localisation")
-    if not found:
+def _localisation(metrics: Metrics) -> list[str]:
+    if not metrics.localisation:
         return []
-    pointing, control = found["pointing"], found["controls"]["constant_box"]
-    over, constant = (f["iou"]["thresholds"]["0.3"]["share"] for f in (found, control))
+    heatmaps, constant = metrics.localisation.heatmaps, metrics.localisation.constant_box
     return [
-        f"map points into the box        {_share(pointing['mean'])} of {pointing['boxes']} boxes; "
-        f"a constant place {control['pointing']:.3f}",
-        f"box drawn with IoU over 0.3    {_share(over)}; a constant box {constant:.3f}",
+        f"heatmap points into the box    {number(heatmaps.pointing.value)} of {heatmaps.boxes} "
+        f"boxes; a constant place {number(constant.pointing.value)}",
+        f"box drawn with IoU over 0.3    {number(heatmaps.iou.above['0.3'].value)}; a constant box "
+        f"{number(constant.iou.above['0.3'].value)}",
     ]
-
-
-def _share(value: float | None) -> str:
-    return "   -  " if value is None else f"{value:6.3f}"

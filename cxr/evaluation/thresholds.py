@@ -1,23 +1,23 @@
 """Thresholds, chosen on the validation patients at the training prevalence.
 
 The rules: "youden" (sensitivity + specificity is highest; Youden 1950), "f1" (the F1 score is
-highest), "accuracy" (one threshold for all findings, where the article's plot of accuracy over
-all labels is highest) and "sensitivity=0.9" (the highest threshold that reaches it).
+highest), "accuracy" (one threshold for all findings, at the highest point of the article's plot of
+accuracy over all labels) and "sensitivity=0.9" (the highest threshold that reaches it).
 
-On a finding with five positives the best point of the observed curve is mostly chance. The
+For a finding with five positives the best point of the observed curve is mostly chance. The
 probabilities of a calibrated model imply a curve too: of images at p, a share of p carries the
-finding. "youden" and "f1" look at the pooled curve, the observed one counting as much as it has
-positives, the implied one as `IMPLIED`. On simulated new images (tests/test_evaluation.py) that
-finds better points than the observed curve alone, also where the model is miscalibrated.
+finding. "youden" and "f1" use the pooled curve, in which the observed one counts as much as it has
+positives, and the implied one as `IMPLIED`. On simulated new images (tests/evaluation) this finds
+better points than the observed curve alone, also where the model is miscalibrated.
 """
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from cxr.evaluation import bootstrap, metrics
+from cxr.evaluation import bootstrap, scoring
+from cxr.model.config import OperatingPoint
 from cxr_labels import FINDINGS, LABELS
 
 RULES = ("youden", "f1", "accuracy", "sensitivity=0.9")
@@ -28,7 +28,12 @@ _UNKNOWN_SHARE = 0.95  # of images that stay unflagged where validation cannot s
 
 @dataclass(frozen=True)
 class Rule:
-    """A way of choosing thresholds; sensitivity, above 0 to 1, is that of its own rule alone."""
+    """A way to choose thresholds.
+
+    Attributes:
+        name: "youden", "f1", "accuracy" or "sensitivity".
+        sensitivity: What "sensitivity" must reach, above 0 and up to 1; None for the others.
+    """
 
     name: str
     sensitivity: float | None = None
@@ -37,7 +42,8 @@ class Rule:
 def parse_rule(text: str) -> Rule:
     """The rule that a text such as "youden" or "sensitivity=0.9" names.
 
-    Raises ValueError with one sentence.
+    Raises:
+        ValueError: There is no such rule; the message is one sentence.
     """
     name, equals, number = text.strip().partition("=")
     if name in ("youden", "f1", "accuracy") and not equals:
@@ -57,11 +63,18 @@ def parse_rule(text: str) -> Rule:
 
 
 def choose(rule: str, targets: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-    """Threshold of each finding by a rule as of `parse_rule`, which raises ValueError.
+    """Chooses a threshold for each finding.
 
-    targets, probabilities: [N, 15], calibrated, at the training prevalence. A finding without
-    positives or without negatives gets the probability that 5 % of the images exceed (but the
-    common one under "accuracy"). "No Finding" gets none: it is never flagged.
+    A finding without positives or without negatives gets the probability that 5 % of the images
+    exceed (but the common threshold under "accuracy"). "No Finding" gets none: it is never flagged.
+
+    Args:
+        rule: As of `parse_rule`.
+        targets: 0 or 1, [N, 15].
+        probabilities: Calibrated, at the training prevalence, [N, 15].
+
+    Raises:
+        ValueError: There is no such rule.
     """
     parsed = parse_rule(rule)
     if parsed.name == "accuracy":
@@ -76,9 +89,9 @@ def choose(rule: str, targets: np.ndarray, probabilities: np.ndarray) -> dict[st
 def accuracy_curve(
     targets: np.ndarray, probabilities: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """The article's plot: thresholds 0.05 to 0.95, accuracy over the 15 labels, the best one."""
+    """The article's plot: thresholds 0.05 to 0.95, accuracy over 15 labels at each, the best."""
     thresholds = np.linspace(0.05, 0.95, 91)
-    accuracies = np.array([metrics.accuracy_multi(targets, probabilities, t) for t in thresholds])
+    accuracies = np.array([scoring.accuracy_multi(targets, probabilities, t) for t in thresholds])
     return thresholds, accuracies, float(thresholds[accuracies.argmax()])
 
 
@@ -87,11 +100,17 @@ def operating_points(
     probabilities: np.ndarray,
     thresholds: dict[str, float],
     patients: np.ndarray,
-) -> dict[str, dict[str, Any]]:
-    """What the thresholds reach on the images they were chosen on, per finding that has one.
+) -> dict[str, OperatingPoint]:
+    """What the thresholds reach on the images they were chosen on.
 
-    targets, probabilities: [N, 15]; patients: [N]. Per finding positives (images), sensitivity
-    and specificity with their intervals; None where no image, or every image, carries it.
+    Args:
+        targets: 0 or 1, [N, 15].
+        probabilities: At the training prevalence, [N, 15].
+        thresholds: {finding: threshold}.
+        patients: [N].
+
+    Returns:
+        {finding: what its threshold reaches}.
     """
     drawn = bootstrap.draw(patients)
     points = {}
@@ -99,15 +118,11 @@ def operating_points(
         if label in thresholds:
             positive = targets[:, k].astype(bool)
             flagged = probabilities[:, k] >= thresholds[label]
-            point: dict[str, Any] = {"positives": int(positive.sum())}
-            for name, hits, among in (
-                ("sensitivity", flagged & positive, positive),
-                ("specificity", ~flagged & ~positive, ~positive),
-            ):
-                figures = bootstrap.share(drawn, hits, among)
-                value, interval = bootstrap.estimate(figures, drawn.patients(among))
-                point |= {name: value, f"{name}_ci95": interval}
-            points[label] = point
+            points[label] = OperatingPoint(
+                positives=int(positive.sum()),
+                sensitivity=bootstrap.estimate_share(drawn, flagged, positive),
+                specificity=bootstrap.estimate_share(drawn, ~flagged, ~positive),
+            )
     return points
 
 

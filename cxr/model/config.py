@@ -19,6 +19,7 @@ from pydantic import (
 
 from cxr import atomic
 from cxr.model.errors import ModelFolderError
+from cxr.model.metrics import Estimate, Headline
 from cxr_labels import LABELS
 
 FORMAT_VERSION: Literal[1] = 1
@@ -57,15 +58,8 @@ def _these_labels(labels: tuple[str, ...]) -> tuple[str, ...]:
     return labels
 
 
-def _ordered(interval: tuple[float, float]) -> tuple[float, float]:
-    if interval[0] > interval[1]:
-        raise ValueError("the lower end is above the upper end")
-    return interval
-
-
 Label = Annotated[str, AfterValidator(_known_label)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Interval = Annotated[tuple[Share, Share], AfterValidator(_ordered)]  # 95 %
 Side = Annotated[float, Field(gt=0, le=1)]  # of a box, as a share of the image's side
 Slope = Annotated[float, Field(gt=0, le=_LARGEST_FACTOR)]
 Shift = Annotated[float, Field(ge=-_LARGEST_FACTOR, le=_LARGEST_FACTOR)]
@@ -102,16 +96,12 @@ class OperatingPoint(_Entry):
     Attributes:
         positives: Number of images with the finding.
         sensitivity: Share of the images with the finding that are flagged.
-        sensitivity_ci95: Its 95 % interval over patients.
         specificity: Share of the images without the finding that are not flagged.
-        specificity_ci95: Its 95 % interval over patients.
     """
 
     positives: Annotated[int, Field(ge=0)]
-    sensitivity: Share | None = None
-    sensitivity_ci95: Interval | None = None
-    specificity: Share | None = None
-    specificity_ci95: Interval | None = None
+    sensitivity: Estimate | None = None
+    specificity: Estimate | None = None
 
 
 class InputCheckEntry(_Entry):
@@ -127,17 +117,6 @@ class InputCheckEntry(_Entry):
         if self.warn_above > self.reject_above:
             raise ValueError("warn_above is above reject_above")
         return self
-
-
-class Headline(_Entry):
-    """The headline metrics, copied from metrics.json; None where one was not measured."""
-
-    mean_auroc: Share | None = None
-    mean_auroc_ci95: Interval | None = None
-    mean_auroc_without_pneumonia_hernia: Share | None = None
-    mean_ece: Share | None = None
-    metadata_only_mean_auroc: Share | None = None
-    pointing: Share | None = None
 
 
 class Config(_Entry):
@@ -158,7 +137,7 @@ class Config(_Entry):
         box_rule: How heatmaps become boxes.
         input_check: Tells chest X-rays from other images. Without it every image is accepted.
         training: Seed, split, epochs, data, commit and the like: for people, not for the code.
-        metrics: The headline metrics.
+        metrics: The main metrics, copied from metrics.json.
         format_version: Of the model folder.
     """
 

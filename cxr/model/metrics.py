@@ -205,6 +205,11 @@ class Located(_Part):
     iou: Overlap
     iobb: Overlap | None = None
 
+    @property
+    def overlap(self) -> Estimate | None:
+        """Share of the radiologists' boxes with an IoU above 0.3."""
+        return self.iou.above.get("0.3")
+
 
 class LocatedEach(Located):
     """The same over all boxes, and for each finding that has boxes."""
@@ -335,6 +340,12 @@ def find(folder: Path) -> Metrics | None:
         return read(folder)
     except MetricsError:
         return None
+
+
+def find_localisation(folder: Path) -> Localisation | None:
+    """How often the model's boxes were right; None where that is not known."""
+    found = find(folder)
+    return found.localisation if found else None
 
 
 def write(path: Path, metrics: Metrics) -> None:

@@ -28,8 +28,8 @@ from PIL import Image
 from cxr import imaging
 from cxr.datasets import splits
 from cxr.datasets.nih import NihData
-from cxr.evaluation import answers
-from cxr.evaluation.model_card.use import IMAGES_AT
+from cxr.evaluation import predictions
+from cxr.evaluation.model_card import IMAGES_AT
 from cxr.imaging import GreyImage
 from cxr.inference import probability
 from cxr.inference.predictor import Predictor
@@ -120,7 +120,7 @@ def _choose(
 ) -> Iterator[tuple[int, GreyImage, str]]:
     """Row of the data, image and why, of each image that is offered."""
     rows, probabilities = _held_out(folder, data, split)
-    read = answers.reader(data.source.reader(), list(data.table.image))
+    read = predictions.reader(data.source.reader(), list(data.table.image))
     patients = data.table.patient.to_numpy()
     taken: set[int] = set()
     right = 0

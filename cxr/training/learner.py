@@ -24,7 +24,7 @@ from fastai.vision.augment import RandTransform, aug_transforms
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from cxr.datasets.boxes import GRID
-from cxr.evaluation.metrics import mean_auroc
+from cxr.evaluation.scoring import mean_auroc
 from cxr.model import model_folder
 from cxr.training import compiled, distributed
 from cxr.training.adam import Adam

@@ -16,12 +16,12 @@ from fastai.learner import Learner
 from cxr import atomic, machine
 from cxr.datasets import boxes, kaggle, nih, splits
 from cxr.evaluation import (
-    answers,
     box_rule,
     calibration,
     measuring,
     model_card,
     plots,
+    predictions,
     summary,
     thresholds,
 )
@@ -30,6 +30,8 @@ from cxr.inference.predictor import Predictor
 from cxr.inference.prevalence import TRAINING, probabilities_at, shares_at
 from cxr.model import model_folder
 from cxr.model.config import Config, write_config
+from cxr.model.metrics import Metrics
+from cxr.model.metrics import read as read_metrics
 from cxr.training import checkpoint, distributed, examples, export, fit_input_check, learner, pixels
 from cxr.training.export import ExportError  # noqa: F401 (raised by train)
 from cxr.training.images import Images
@@ -41,7 +43,7 @@ FINDER_STEPS = 50
 _PARITY_IMAGES = 16  # real images on which ONNX and PyTorch must agree
 
 
-def train(settings: Settings) -> dict[str, Any] | None:
+def train(settings: Settings) -> Metrics | None:
     """Trains, exports and measures; writes the model folder and returns its metrics.
 
     Of several processes (cxr.training.distributed) all train, and the main one does the rest; the
@@ -53,7 +55,7 @@ def train(settings: Settings) -> dict[str, Any] | None:
     folder = settings.output
     if settings.resume and (folder / model_folder.CONFIG).is_file():
         print(f"The run in {str(folder)!r} is complete already; nothing was done.")
-        return json.loads((folder / model_folder.METRICS).read_text(encoding="utf-8"))
+        return read_metrics(folder)
     with distributed.joined():
         distributed.from_main(lambda: _check_output(folder, settings.resume))
         learner.seed_everything(settings.seed)
@@ -88,7 +90,7 @@ def train(settings: Settings) -> dict[str, Any] | None:
     }
     predictor = Predictor(folder, _first_config(settings, data.targets[train_rows], training))
     config = _choose(settings, predictor, data, images, train_rows, valid_rows)
-    asked = measuring.Asked(
+    request = measuring.Request(
         data,
         test_rows,
         _reader(images),
@@ -99,9 +101,9 @@ def train(settings: Settings) -> dict[str, Any] | None:
         [],
     )
     predictor = Predictor(folder, config)
-    metrics = measuring.measure(predictor, asked, folder)
+    metrics = measuring.measure(predictor, request, folder)
     examples.write(folder, predictor, data, split)
-    config = config.replace(metrics=_headline(metrics))
+    config = config.replace(metrics=metrics.headline())
     atomic.write_text(folder / model_folder.CARD, model_card.render(config, metrics))
     write_config(
         folder / model_folder.CONFIG, config
@@ -392,7 +394,7 @@ def _choose(
 ) -> Config:
     """The config with all that is chosen on the validation images, of the exported ONNX file."""
     boxed = {int(i) for i in valid if images.names[i] in images.boxes.of_image}
-    found = answers.collect(
+    found = predictions.collect(
         predictor, _reader(images), valid, boxed, "Choosing by validation images"
     )
     targets, patients = data.targets[valid], data.table.patient.to_numpy()[valid]
@@ -410,7 +412,7 @@ def _choose(
         accuracy_threshold=thresholds.accuracy_curve(targets, probabilities)[2],
         operating_points=thresholds.operating_points(targets, probabilities, chosen, patients),
         box_rule=box_rule.tune(
-            {images.names[i]: maps for i, maps in found.heatmap.items()},
+            {images.names[i]: maps for i, maps in found.heatmaps.items()},
             images.boxes,
             [images.names[i] for i in train],
         ),
@@ -434,16 +436,6 @@ def _seen(data: nih.NihData, split: np.ndarray) -> pd.DataFrame:
     """What splits.csv says, image by image."""
     table = data.table[["image", "patient"]].rename(columns={"image": "image_index"})
     return table.assign(split=split)
-
-
-def _headline(metrics: dict[str, Any]) -> dict[str, Any]:
-    """The figures of metrics.json that the config repeats."""
-    names = ("mean_auroc", "mean_auroc_ci95", "mean_auroc_without_pneumonia_hernia", "mean_ece")
-    headline = {name: metrics[name] for name in names}
-    headline["metadata_only_mean_auroc"] = metrics["baselines"]["metadata_only_mean_auroc"]
-    if "localisation" in metrics:
-        headline["pointing"] = metrics["localisation"]["pointing"]["mean"]
-    return headline
 
 
 def _split_name(split: str) -> str:

@@ -117,14 +117,13 @@ def _measured(config: Config) -> str:
     auroc = config.metrics.mean_auroc
     if auroc is None:
         return ""
-    interval = config.metrics.mean_auroc_ci95
     alone = config.metrics.metadata_only_mean_auroc
     leaky = config.training.get("split") == "random"
     return "".join(
         [
-            f", {words('auroc', auroc=f'{auroc:.2f}')}",
-            words("interval", low=f"{interval[0]:.2f}", high=f"{interval[1]:.2f}")
-            if interval
+            f", {words('auroc', auroc=f'{auroc.value:.2f}')}",
+            words("interval", low=f"{auroc.ci95[0]:.2f}", high=f"{auroc.ci95[1]:.2f}")
+            if auroc.ci95
             else "",
             words("held_out"),
             words("leaky") if leaky else "",

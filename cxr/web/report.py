@@ -3,7 +3,6 @@
 It shows the image, so it may go only where the image may go.
 """
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import PureWindowsPath
 from typing import Any
@@ -17,9 +16,8 @@ from cxr.inference.prediction import Prediction
 from cxr.inference.predictor import Predictor
 from cxr.inference.prevalence import NIH, TRAINING, Prevalence, shares_at
 from cxr.inference.results import DISCLAIMER
-from cxr.model import box_record
-from cxr.model.box_record import BoxRecord, Hits, Share
 from cxr.model.config import Config
+from cxr.model.metrics import Estimate, Localisation, find_localisation
 from cxr.web.page.finding_words import finding, sentence
 from cxr.web.page.text import CHINESE, ENGLISH, Text
 from cxr.web.page.translation import translated
@@ -43,7 +41,7 @@ def render(
         made: The time of the report, with a time zone.
     """
     words = _Words(language)
-    record = box_record.read(predictor.folder)
+    measured = find_localisation(predictor.folder)
     height, width = prediction.image.grey.shape
     return html_page.fill(
         __package__,
@@ -59,10 +57,10 @@ def render(
         rows=_rows(prediction, predictor, words),
         warnings=[words.translated(warning) for warning in prediction.warnings],
         meaning=words.of("meaning", mix=_mix(prediction.prevalence)),
-        heatmaps=[_heatmap(prediction, label, record, words) for label in shown(prediction)],
+        heatmaps=[_heatmap(prediction, label, measured, words) for label in shown(prediction)],
         highest=not prediction.flagged,
-        measured_on=words.of("measured_on", boxes=str(record.over_all.boxes)) if record else "",
-        measured=_measured(record, words) if record else [],
+        measured_on=words.of("measured_on", boxes=str(measured.heatmaps.boxes)) if measured else "",
+        measured=_measured(measured, words) if measured else [],
         model=_model(predictor, words),
         images_note=words.of("images_note", side=str(LONG_SIDE)),
     )
@@ -88,14 +86,14 @@ class _Words:
         """A message of another part of the program, which is in English."""
         return translated(sentence).in_language(self.language)
 
-    def share(self, share: Share | None) -> str:
+    def share(self, share: Estimate | None) -> str:
         """A share as a percentage, with its interval."""
         if share is None:
             return _DASH
         value = f"{100 * share.value:.0f}\u00a0%"
-        if share.interval is None:
+        if share.ci95 is None:
             return value
-        low, high = (f"{100 * end:.0f}" for end in share.interval)
+        low, high = (f"{100 * end:.0f}" for end in share.ci95)
         return value + self.of("interval", low=low, high=high)
 
 
@@ -127,7 +125,7 @@ def _threshold(prediction: Prediction, label: str, words: _Words) -> str:
 
 
 def _heatmap(
-    prediction: Prediction, label: str, record: BoxRecord | None, words: _Words
+    prediction: Prediction, label: str, measured: Localisation | None, words: _Words
 ) -> dict[str, str]:
     name = finding(label).in_language(words.language)
     return {
@@ -139,28 +137,31 @@ def _heatmap(
             score=_percent(prediction.probabilities[label]),
             threshold=_threshold(prediction, label, words),
         ),
-        "measured": _pointing(label, record, words),
+        "measured": _pointing(label, measured, words),
     }
 
 
-def _pointing(label: str, record: BoxRecord | None, words: _Words) -> str:
+def _pointing(label: str, measured: Localisation | None, words: _Words) -> str:
     """How often the heatmaps of one finding peaked inside the radiologists' box."""
-    if record is None or label not in record.findings:
+    if measured is None or label not in measured.heatmaps.findings:
         return words.of("pointing_unknown")
-    hits, constant = record.findings[label], record.constants[label].pointing
-    control = words.of("pointing_control", control=words.share(constant)) if constant else ""
+    hits, constant = measured.heatmaps.findings[label], measured.constant_box.findings.get(label)
+    control = ""
+    if constant:
+        control = words.of("pointing_control", control=words.share(constant.pointing))
     return words.of(
         "pointing_one", boxes=str(hits.boxes), model=words.share(hits.pointing), control=control
     )
 
 
-def _measured(record: BoxRecord, words: _Words) -> list[tuple[str, str, str]]:
+def _measured(measured: Localisation, words: _Words) -> list[tuple[str, str, str]]:
     """Rows of what the heatmaps and the constant box reach."""
 
-    def row(key: str, of: Callable[[Hits], Share | None]) -> tuple[str, str, str]:
-        return words.of(key), words.share(of(record.over_all)), words.share(of(record.constant))
-
-    return [row("pointing", lambda hits: hits.pointing), row("overlap", lambda hits: hits.overlap)]
+    model, constant = measured.heatmaps, measured.constant_box
+    return [
+        (words.of("pointing"), words.share(model.pointing), words.share(constant.pointing)),
+        (words.of("overlap"), words.share(model.overlap), words.share(constant.overlap)),
+    ]
 
 
 def _model(predictor: Predictor, words: _Words) -> list[tuple[str, str]]:
@@ -179,8 +180,8 @@ def _auroc(config: Config, words: _Words) -> str:
     auroc = config.metrics.mean_auroc
     if auroc is None:
         return words.of("unknown")
-    text = f"{auroc:.2f}"
-    if interval := config.metrics.mean_auroc_ci95:
+    text = f"{auroc.value:.2f}"
+    if interval := auroc.ci95:
         text += words.of("interval", low=f"{interval[0]:.2f}", high=f"{interval[1]:.2f}")
     alone = config.metrics.metadata_only_mean_auroc
     if alone is not None:

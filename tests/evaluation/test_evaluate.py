@@ -12,9 +12,10 @@ from support import ROOT, STARTER, planted
 
 from cxr.datasets import splits
 from cxr.datasets.nih import DataError
-from cxr.evaluation import answers, evaluate, page
+from cxr.evaluation import evaluate, html_report, predictions
 from cxr.inference.input_check import Verdict
 from cxr.inference.predictor import Predictor
+from cxr.model.metrics import read
 
 
 @pytest.fixture(scope="module")
@@ -25,33 +26,28 @@ def evaluated(run, tmp_path_factory):
     return output
 
 
-def metrics_of(folder: Path) -> dict:
-    return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-
-
-def test_evaluating_anew_gives_the_training_runs_own_figures(run, evaluated):
-    """On the data it was split from, a model gets the figures that training wrote."""
-    ours, theirs = metrics_of(evaluated), metrics_of(run.folder)
-    for name in ("n_images", "mean_auroc", "mean_auroc_ci95", "mean_ece", "localisation"):
-        assert ours[name] == theirs[name]
-    assert ours["findings"] == theirs["findings"]
+def test_evaluating_anew_gives_the_training_runs_own_metrics(run, evaluated):
+    """On the data it was split from, a model gets the metrics that training wrote."""
+    ours, theirs = read(evaluated), read(run.folder)
+    for name in ("n_images", "mean_auroc", "mean_ece", "localisation", "findings"):
+        assert getattr(ours, name) == getattr(theirs, name)
 
 
 def test_patients_of_training_are_left_out_and_counted(run, evaluated):
     """Only test images are measured, and a note says how many others were left out."""
-    metrics = metrics_of(evaluated)
+    metrics = read(evaluated)
     unseen = len(run.images_of(splits.TEST))
-    assert metrics["n_images"] == unseen
-    assert f"{400 - unseen} images of patients that the model was trained on" in metrics["notes"][0]
-    assert metrics["images_of_trained_patients"] == 0
+    assert metrics.n_images == unseen
+    assert f"{400 - unseen} images of patients that the model was trained on" in metrics.notes[0]
+    assert metrics.images_of_trained_patients == 0
 
 
 def test_patients_of_training_are_counted_in_when_asked_for(run, tmp_path):
     """--include-training measures all images and says that the figures are too good."""
     metrics = evaluate.evaluate(run.folder, run.data, tmp_path / "report", include_training=True)
-    assert metrics["n_images"] == 400
-    assert metrics["images_of_trained_patients"] == len(run.images_of(splits.TRAIN))
-    assert "too good" in metrics["notes"][0]
+    assert metrics.n_images == 400
+    assert metrics.images_of_trained_patients == len(run.images_of(splits.TRAIN))
+    assert "too good" in metrics.notes[0]
 
 
 def test_everything_is_written(evaluated):
@@ -74,7 +70,7 @@ def test_predictions_are_of_the_images_measured(run, evaluated):
 
 def test_figures_do_not_compare_with_the_literature(evaluated):
     """Images that are not the official test images get no published figure beside them."""
-    assert "do not compare" in metrics_of(evaluated)["literature"]
+    assert "do not compare" in read(evaluated)["literature"]
 
 
 def small(folder: Path, **changes) -> Path:
@@ -110,29 +106,29 @@ def test_missing_columns_leave_out_what_needs_them(foreign, tmp_path):
     """Without sex, age and view there are no groups, a sentence says so, and AUROCs stand."""
     dropped = {"Patient Gender": None, "Patient Age": None, "View Position": None}
     metrics = evaluate.evaluate(foreign, small(tmp_path / "data", **dropped), tmp_path / "report")
-    assert metrics["findings"]["Mass"]["auroc"] is not None
-    assert metrics["subgroups"]["sex"] == {}
-    assert any("sex of no image is known" in note for note in metrics["notes"])
+    assert metrics.findings["Mass"].auroc is not None
+    assert metrics.subgroups.sex == {}
+    assert any("sex of no image is known" in note for note in metrics.notes)
 
 
 def test_a_single_patient_gives_figures_without_intervals(foreign, tmp_path):
     """Images of one patient have an AUROC but no interval over patients."""
     data = small(tmp_path / "data", **{"Patient ID": ["7"] * 12})
     metrics = evaluate.evaluate(foreign, data, tmp_path / "report")
-    assert metrics["n_patients"] == 1
-    assert metrics["mean_auroc_ci95"] is None
-    assert metrics["notes"]
+    assert metrics.n_patients == 1
+    assert metrics.mean_auroc is None or metrics.mean_auroc.ci95 is None
+    assert metrics.notes
 
 
 def test_a_data_set_without_findings_is_measured_as_far_as_it_goes(foreign, tmp_path):
     """Where no image carries a finding there is no AUROC, and the reason stands beside it."""
     data = small(tmp_path / "data", **{"Finding Labels": ["No Finding"] * 12})
     metrics = evaluate.evaluate(foreign, data, tmp_path / "report")
-    mass = metrics["findings"]["Mass"]
-    assert mass["auroc"] is None
-    assert "carries it" in mass["why"]
-    assert metrics["mean_auroc"] is None
-    assert mass["specificity"] is not None
+    mass = metrics.findings["Mass"]
+    assert mass.auroc is None
+    assert "carries it" in mass.why
+    assert metrics.mean_auroc is None
+    assert mass.specificity is not None
 
 
 def test_boxes_of_unknown_images_are_counted_and_left_out(foreign, tmp_path):
@@ -141,8 +137,8 @@ def test_boxes_of_unknown_images_are_counted_and_left_out(foreign, tmp_path):
     with (data / "BBox_List_2017.csv").open("a") as file:
         file.write("elsewhere.png,Mass,10,10,100,100\n")
     metrics = evaluate.evaluate(foreign, data, tmp_path / "report")
-    assert metrics["localisation"]["pointing"]["boxes"] > 0
-    assert any("box" in note and "1 " in note for note in metrics["notes"])
+    assert metrics.localisation.heatmaps.boxes > 0
+    assert any("box" in note and "1 " in note for note in metrics.notes)
 
 
 def test_no_report_holds_nan(foreign, tmp_path):
@@ -241,7 +237,7 @@ def test_a_model_folder_is_never_written_into(starter, tmp_path):
 
 def test_an_output_that_cannot_be_made_is_found_before_measuring(starter, tmp_path, monkeypatch):
     """The sentence comes before any image is looked at, and in plain words."""
-    monkeypatch.setattr(answers, "collect", lambda *_: pytest.fail("images were measured"))
+    monkeypatch.setattr(predictions, "collect", lambda *_: pytest.fail("images were measured"))
     (tmp_path / "file").write_text("mine")
     with pytest.raises(DataError, match=r"cannot be written to \(Not a directory\)"):
         evaluate.evaluate(starter, small(tmp_path / "data"), tmp_path / "file" / "report")
@@ -254,7 +250,7 @@ def test_a_run_that_stops_leaves_the_output_as_it_was(starter, tmp_path, monkeyp
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(page, "render", stop)
+    monkeypatch.setattr(html_report, "render", stop)
     output = tmp_path / "report"
     for name, text in older.items():
         output.mkdir(exist_ok=True)
@@ -273,7 +269,7 @@ def test_an_older_report_is_replaced(starter, tmp_path):
     for name in ("report.html", "metrics.json"):
         (output / name).write_text("older")
     metrics = evaluate.evaluate(starter, small(tmp_path / "data"), output)
-    assert metrics_of(output) == json.loads(json.dumps(metrics))
+    assert read(output) == metrics
     assert (output / "report.html").read_text() != "older"
     names = {"metrics.json", "predictions.csv", "report.html", "figures"}
     assert {p.name for p in output.iterdir()} == names
@@ -284,9 +280,9 @@ def test_images_of_unknown_labels_are_left_out_and_counted(starter, tmp_path):
     cells = ["Cough|Mass", "Mass"] + ["No Finding"] * 10
     data = small(tmp_path / "data", **{"Finding Labels": cells})
     metrics = evaluate.evaluate(starter, data, tmp_path / "report")
-    assert metrics["n_images"] == 11
+    assert metrics.n_images == 11
     note = "1 image has labels that are not of the 15 known ones ('Cough') and was left out."
-    assert note in metrics["notes"]
+    assert note in metrics.notes
 
 
 def test_a_broken_box_list_costs_localisation_alone(starter, tmp_path):
@@ -294,26 +290,27 @@ def test_a_broken_box_list_costs_localisation_alone(starter, tmp_path):
     data = small(tmp_path / "data")
     (data / "BBox_List_2017.csv").write_text("Image Index,Finding Label\na.png,Mass,1\n")
     metrics = evaluate.evaluate(starter, data, tmp_path / "report")
-    assert metrics["findings"]["Mass"]["auroc"] is not None
-    assert "localisation" not in metrics
-    assert any("Row 2 of 'BBox_List_2017.csv'" in note for note in metrics["notes"])
+    assert metrics.findings["Mass"].auroc is not None
+    assert metrics.localisation is None
+    assert any("Row 2 of 'BBox_List_2017.csv'" in note for note in metrics.notes)
 
 
 def test_without_a_split_nothing_is_compared_with_the_literature(starter, tmp_path):
     """Where nobody knows whom training saw, no published figure stands beside the model's."""
     (starter / "splits.csv").unlink()
     metrics = evaluate.evaluate(starter, small(tmp_path / "data"), tmp_path / "report")
-    assert "it is not known whom training saw" in metrics["literature"]
-    assert "it is not known whom training saw" in metrics["notes"][0]
+    assert "it is not known which patients training saw" in metrics.literature
+    assert "it is not known which patients training saw" in metrics.notes[0]
 
 
 def test_patients_go_by_their_numbers_and_the_report_says_so(starter, tmp_path):
     """Images of trained patients under unknown names are left out, and the doubt is said."""
     write_splits(starter, *(f"elsewhere_{i}.png,{i},train" for i in range(1, 4)))
     metrics = evaluate.evaluate(starter, small(tmp_path / "data"), tmp_path / "report")
-    assert metrics["n_images"] == 6
-    assert metrics["notes"][0].startswith("6 images of patients that the model was trained on")
-    assert "other people with the same numbers" in metrics["notes"][0]
+    assert metrics.n_images == 6
+    assert metrics.notes[0].startswith("6 images of patients that the model was trained on")
+    assert "other people with the same identifiers" in metrics.notes[0]
+    assert "--include-training" in metrics.notes[0]
 
 
 def test_one_image_is_counted_in_words_that_fit(starter, tmp_path):
@@ -321,8 +318,8 @@ def test_one_image_is_counted_in_words_that_fit(starter, tmp_path):
     data = small(tmp_path / "data", **{"Patient ID": [99, *[7] * 11]})
     write_splits(starter, "00000001_000.png,99,train")
     metrics = evaluate.evaluate(starter, data, tmp_path / "report")
-    assert metrics["n_images"] == 11
-    assert metrics["notes"][0] == (
+    assert metrics.n_images == 11
+    assert metrics.notes[0] == (
         "1 image of a patient that the model was trained on or chosen by was left out."
     )
 
@@ -352,9 +349,9 @@ def test_images_that_input_check_rejects_are_counted_and_said(starter, tmp_path,
 
     monkeypatch.setattr(evaluate, "Predictor", Rejecting)
     metrics = evaluate.evaluate(starter, small(tmp_path / "data"), tmp_path / "report")
-    assert metrics["n_images"] == 12
-    note = "2 images that the input check would have rejected are counted in the figures."
-    assert note in metrics["notes"]
+    assert metrics.n_images == 12
+    note = "2 images that the input check would have rejected are included in the metrics."
+    assert note in metrics.notes
 
 
 def command(model: Path, data: Path, output: Path) -> subprocess.CompletedProcess:

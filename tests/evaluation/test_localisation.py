@@ -1,7 +1,5 @@
 """Heatmaps against boxes: the figures, their controls, and the rule that draws the boxes."""
 
-import json
-
 import numpy as np
 import pytest
 
@@ -9,6 +7,7 @@ from cxr.datasets.boxes import Boxes
 from cxr.evaluation import box_rule as tuning
 from cxr.evaluation import localisation
 from cxr.model.config import BoxRule
+from cxr.model.metrics import Localisation
 from cxr_labels import LABELS
 
 HALF_HEIGHT = BoxRule()
@@ -22,11 +21,11 @@ def maps_of(label: int, *cells: tuple[slice, slice], side: int = 10) -> np.ndarr
     return maps
 
 
-def measure(heatmap, boxes, train=(), rule=HALF_HEIGHT) -> dict:
-    """The figures, each image being of a patient of its own unless its name has a "-"."""
+def measure(heatmap, boxes, train=(), rule=HALF_HEIGHT) -> Localisation:
+    """The metrics, each image being of a patient of its own unless its name has a "-"."""
     names = sorted({name.split("-")[0] for name in [*heatmap, *boxes, *train]})
     patients = {image: names.index(image.split("-")[0]) + 1 for image in [*heatmap, *boxes]}
-    found, _ = localisation.measure(heatmap, patients, Boxes(boxes), train, rule)
+    found, _ = localisation.compute(heatmap, patients, Boxes(boxes), train, rule)
     assert found is not None
     return found
 
@@ -58,9 +57,9 @@ def test_pointing_game_counts_hits():
     maps = maps_of(0, (slice(2, 3), slice(7, 8)))
     boxes = {"hit": [(0, 0.7, 0.2, 0.1, 0.1)], "miss": [(0, 0.1, 0.1, 0.1, 0.1)]}
     found = measure({"hit": maps, "miss": maps}, boxes)
-    assert found["pointing"]["mean"] == 0.5
-    assert found["pointing"]["boxes"] == 2
-    assert found["controls"]["random_map"]["pointing"] == pytest.approx(0.01)
+    assert found.heatmaps.pointing.value == 0.5
+    assert found.heatmaps.boxes == 2
+    assert found.random_map.pointing.value == pytest.approx(0.01)
 
 
 def test_planted_maps_reach_every_threshold_and_others_none():
@@ -70,24 +69,24 @@ def test_planted_maps_reach_every_threshold_and_others_none():
     heatmap = {"a": maps_of(0, cells), "b": maps_of(1, (slice(8, 9), slice(8, 9)))}
     found = measure(heatmap, boxes)
     for name in ("iou", "iobb"):
-        figures = found[name]
-        assert figures[f"mean_{name}"] == pytest.approx(0.5)
-        assert list(figures["thresholds"]) == ["0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7"]
-        assert all(at["share"] == 0.5 for at in figures["thresholds"].values())
-        exact, wrong = figures["findings"][LABELS[0]], figures["findings"][LABELS[1]]
-        assert exact[f"mean_{name}"] == pytest.approx(1)
-        assert exact["thresholds"]["0.7"]["share"] == 1
-        assert (wrong[f"mean_{name}"], wrong["thresholds"]["0.1"]["share"]) == (0, 0)
-        assert exact["boxes"] == wrong["boxes"] == 1
+        overlap = getattr(found.heatmaps, name)
+        assert overlap.mean.value == pytest.approx(0.5)
+        assert list(overlap.above) == ["0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7"]
+        assert all(share.value == 0.5 for share in overlap.above.values())
+        exact, wrong = (found.heatmaps.findings[label] for label in LABELS[:2])
+        assert getattr(exact, name).mean.value == pytest.approx(1)
+        assert getattr(exact, name).above["0.7"].value == 1
+        assert getattr(wrong, name).mean.value == getattr(wrong, name).above["0.1"].value == 0
+        assert exact.boxes == wrong.boxes == 1
 
 
 def test_shares_count_boxes_above_the_threshold():
     """A drawn box that covers half of its box counts up to an IoU of 0.4 and not from 0.6 on."""
     boxes = {"a": [(0, 0.3, 0.4, 0.4, 0.1)]}
     found = measure({"a": maps_of(0, (slice(4, 5), slice(3, 5)))}, boxes)
-    shares = {t: at["share"] for t, at in found["iou"]["thresholds"].items()}
+    shares = {t: share.value for t, share in found.heatmaps.iou.above.items()}
     assert [shares[t] for t in ("0.1", "0.4", "0.6", "0.7")] == [1, 1, 0, 0]
-    assert found["iobb"]["thresholds"]["0.7"]["share"] == 1
+    assert found.heatmaps.iobb.above["0.7"].value == 1
 
 
 def test_intervals_draw_patients_not_boxes():
@@ -96,11 +95,11 @@ def test_intervals_draw_patients_not_boxes():
     heatmap = {f"a-{i}": hit for i in range(50)} | {f"b-{i}": miss for i in range(50)}
     boxes = {image: [(0, 0.4, 0.4, 0.1, 0.1)] for image in heatmap}
     found = measure(heatmap, boxes)
-    assert found["pointing"]["ci95"] == [0, 1]
-    assert found["iou"]["thresholds"]["0.3"]["ci95"] == [0, 1]
+    assert found.heatmaps.pointing.ci95 == (0, 1)
+    assert found.heatmaps.overlap.ci95 == (0, 1)
     apart = {image.replace("-", "."): maps for image, maps in heatmap.items()}
     boxes = {image.replace("-", "."): box for image, box in boxes.items()}
-    low, high = measure(apart, boxes)["pointing"]["ci95"]
+    low, high = measure(apart, boxes).heatmaps.pointing.ci95
     assert 0.35 < low < 0.45
     assert 0.55 < high < 0.65
 
@@ -110,8 +109,8 @@ def test_misses_of_few_patients_leave_room_above_zero():
     miss = maps_of(0, (slice(0, 1), slice(0, 1)))
     boxes = {f"f{i}": [(0, 0.4, 0.4, 0.1, 0.1)] for i in range(10)}
     boxes |= {"g": [(1, 0.4, 0.4, 0.1, 0.1)]}
-    found = measure(dict.fromkeys(boxes, miss), boxes)["iou"]["findings"]
-    of_ten, of_one = (found[label]["thresholds"]["0.3"]["ci95"] for label in LABELS[:2])
+    found = measure(dict.fromkeys(boxes, miss), boxes).heatmaps.findings
+    of_ten, of_one = (found[label].overlap.ci95 for label in LABELS[:2])
     assert of_ten[0] == of_one[0] == 0
     assert 0.2 < of_ten[1] < 0.4
     assert 0.6 < of_one[1] < 1
@@ -123,11 +122,11 @@ def test_constant_control_answers_where_training_boxes_lie():
     new = {"new": [(0, 0.0, 0.0, 0.2, 0.2)]}
     near = measure(heatmap, new | {"seen": [(0, 0.0, 0.0, 0.2, 0.2)]}, train=["seen"])
     far = measure(heatmap, new | {"seen": [(0, 0.7, 0.7, 0.2, 0.2)]}, train=["seen"])
-    near, far = (found["controls"]["constant_box"] for found in (near, far))
-    assert near["pointing"] == 1
-    assert near["iou"]["thresholds"]["0.7"]["share"] == 1
-    assert far["pointing"] == 0
-    assert far["iou"]["mean_iou"] == 0
+    near, far = (found.constant_box for found in (near, far))
+    assert near.pointing.value == 1
+    assert near.iou.above["0.7"].value == 1
+    assert far.pointing.value == 0
+    assert far.iou.mean.value == 0
 
 
 def test_constant_control_is_the_best_constant_answer():
@@ -142,9 +141,9 @@ def test_constant_control_is_the_best_constant_answer():
     frames = np.concatenate([frames, [box[1:] for box in taught]])
     pointing = np.mean([[localisation.inside(p, box) for p in places] for box in taught], 0)
     iou = np.array([[localisation.overlaps(box, [f]).iou for f in frames] for box in taught])
-    control = found["controls"]["constant_box"]
-    assert control["pointing"] >= pointing.max() > 0.3
-    assert control["iou"]["thresholds"]["0.3"]["share"] >= (iou > 0.3).mean(0).max() > 0.3
+    control = found.constant_box
+    assert control.pointing.value >= pointing.max() > 0.3
+    assert control.overlap.value >= (iou > 0.3).mean(0).max() > 0.3
 
 
 def test_controls_are_given_for_each_finding():
@@ -152,31 +151,31 @@ def test_controls_are_given_for_each_finding():
     seen = {"s0": [(0, 0.1, 0.1, 0.2, 0.2)], "s1": [(1, 0.6, 0.6, 0.2, 0.2)]}
     new = {"a": [(0, 0.1, 0.1, 0.2, 0.2)], "b": [(1, 0.1, 0.1, 0.2, 0.2)]}
     found = measure(dict.fromkeys(new, maps_of(0)), seen | new, train=list(seen))
-    for control in found["controls"].values():
-        of = [control["findings"][label] for label in LABELS[:2]]
-        assert [one["boxes"] for one in of] == [1, 1]
-        assert control["pointing"] == pytest.approx(np.mean([one["pointing"] for one in of]))
-        assert control["iou"]["mean_iou"] == pytest.approx(np.mean([o["mean_iou"] for o in of]))
-    first, second = (found["controls"]["constant_box"]["findings"][k] for k in LABELS[:2])
-    assert (first["pointing"], second["pointing"], second["mean_iou"]) == (1, 0, 0)
-    assert first["mean_iou"] > 0.9
+    for control in (found.constant_box, found.random_map):
+        of = [control.findings[label] for label in LABELS[:2]]
+        assert [one.boxes for one in of] == [1, 1]
+        assert control.pointing.value == pytest.approx(np.mean([o.pointing.value for o in of]))
+        assert control.iou.mean.value == pytest.approx(np.mean([o.iou.mean.value for o in of]))
+    first, second = (found.constant_box.findings[k] for k in LABELS[:2])
+    assert (first.pointing.value, second.pointing.value, second.iou.mean.value) == (1, 0, 0)
+    assert first.iou.mean.value > 0.9
 
 
 def test_random_control_agrees_with_simulation():
     """Its figures are those of a typical box thrown at random places on the image."""
     box = (0, 0.1, 0.6, 0.3, 0.2)
     boxes = {"seen": [(0, 0.5, 0.5, 0.2, 0.25)], "new": [box]}
-    found = measure({"new": maps_of(0)}, boxes, train=["seen"])["controls"]["random_map"]
+    found = measure({"new": maps_of(0)}, boxes, train=["seen"]).random_map
     rng = np.random.default_rng(0)
     points = rng.random((20000, 2))
     thrown = [(x * 0.8, y * 0.75, 0.2, 0.25) for x, y in points]
     hits = [localisation.inside((x, y), box) for x, y in points]
     iou, iobb = np.array([localisation.overlaps(box, [frame]) for frame in thrown]).T
-    assert found["pointing"] == pytest.approx(np.mean(hits), abs=0.01)
-    assert found["iou"]["mean_iou"] == pytest.approx(iou.mean(), abs=0.005)
-    assert found["iobb"]["mean_iobb"] == pytest.approx(iobb.mean(), abs=0.005)
+    assert found.pointing.value == pytest.approx(np.mean(hits), abs=0.01)
+    assert found.iou.mean.value == pytest.approx(iou.mean(), abs=0.005)
+    assert found.iobb.mean.value == pytest.approx(iobb.mean(), abs=0.005)
     for t in (0.1, 0.3, 0.5):
-        share = found["iou"]["thresholds"][str(t)]["share"]
+        share = found.iou.above[str(t)].value
         assert share == pytest.approx((iou > t).mean(), abs=0.015)
 
 
@@ -185,13 +184,13 @@ def test_without_training_boxes_other_patients_teach_the_constant_box():
     boxes = {"a-1": [(0, 0.1, 0.1, 0.2, 0.2)], "a-2": [(0, 0.1, 0.1, 0.2, 0.2)]}
     boxes["b"] = [(0, 0.7, 0.7, 0.2, 0.2)]
     heatmap = dict.fromkeys(boxes, maps_of(0))
-    assert measure(heatmap, boxes)["controls"]["constant_box"]["pointing"] == 0
+    assert measure(heatmap, boxes).constant_box.pointing.value == 0
     boxes |= dict.fromkeys("cde", boxes["b"])
     heatmap = dict.fromkeys(boxes, maps_of(0))
     patients = {"a-1": 1, "a-2": 1, "b": 2, "c": 3, "d": 4, "e": 5}
-    found, notes = localisation.measure(heatmap, patients, Boxes(boxes), ["x"], HALF_HEIGHT)
+    found, notes = localisation.compute(heatmap, patients, Boxes(boxes), ["x"], HALF_HEIGHT)
     assert found is not None
-    assert found["controls"]["constant_box"]["pointing"] == pytest.approx(4 / 6)
+    assert found.constant_box.pointing.value == pytest.approx(4 / 6)
     assert len(notes) == 1
     assert "learned on the measured images of the other patients" in notes[0]
 
@@ -200,7 +199,7 @@ def test_a_finding_without_taught_boxes_is_answered_from_the_others():
     """Where training has no box of a finding, the control takes the boxes of all findings."""
     boxes = {"seen": [(1, 0.1, 0.1, 0.2, 0.2)], "new": [(0, 0.1, 0.1, 0.2, 0.2)]}
     found = measure({"new": maps_of(0)}, boxes, train=["seen"])
-    assert found["controls"]["constant_box"]["pointing"] == 1
+    assert found.constant_box.pointing.value == 1
 
 
 def test_boxes_of_other_images_do_not_count():
@@ -213,37 +212,36 @@ def test_boxes_of_other_images_do_not_count():
 
 @pytest.mark.parametrize(
     ("count", "sentence"),
-    [(1, "1 box is of an image"), (1200, "1,200 boxes are of images"), (0, None)],
+    [(1, "1 box is on an image"), (1200, "1,200 boxes are on images"), (0, None)],
 )
 def test_boxes_of_unknown_images_are_said(count, sentence):
     """Boxes of images that the data does not hold are counted in a sentence; the rest counts."""
     boxes = {f"unknown{i}": [(0, 0.1, 0.1, 0.2, 0.2)] for i in range(count)}
     boxes |= {"seen": [(0, 0.1, 0.1, 0.2, 0.2)], "new": [(0, 0.1, 0.1, 0.2, 0.2)]}
     patients = {"seen": 1, "new": 2}
-    found, notes = localisation.measure(
+    found, notes = localisation.compute(
         {"new": maps_of(0)}, patients, Boxes(boxes), ["seen"], HALF_HEIGHT
     )
     assert found is not None
-    assert found["pointing"]["boxes"] == 1
-    assert [note.split(" that the data does not hold")[0] for note in notes] == (
+    assert found.heatmaps.boxes == 1
+    assert [note.split(" that the data does not contain")[0] for note in notes] == (
         [sentence] if sentence else []
     )
 
 
 def test_nothing_is_measured_without_boxes():
     """Without a box on a measured image there are no figures."""
-    none = localisation.measure({}, {}, Boxes(), [], HALF_HEIGHT)
+    none = localisation.compute({}, {}, Boxes(), [], HALF_HEIGHT)
     assert none == (None, [])
     boxes = Boxes({"seen": [(0, 0.1, 0.1, 0.2, 0.2)]})
-    found, _ = localisation.measure({"new": maps_of(0)}, {"new": 1}, boxes, ["seen"], HALF_HEIGHT)
+    found, _ = localisation.compute({"new": maps_of(0)}, {"new": 1}, boxes, ["seen"], HALF_HEIGHT)
     assert found is None
 
 
 def test_flat_maps_reach_nothing():
     """Images whose map draws no box count as missed, in strict JSON."""
     found = measure({"a": maps_of(0)}, {"a": [(0, 0.3, 0.4, 0.2, 0.1)]})
-    assert found["iou"]["mean_iou"] == 0
-    json.dumps(found, allow_nan=False)
+    assert found.heatmaps.iou.mean.value == 0
 
 
 def soft_maps(boxes: list[tuple], seed: int) -> dict[str, np.ndarray]:
@@ -261,7 +259,7 @@ def soft_maps(boxes: list[tuple], seed: int) -> dict[str, np.ndarray]:
 
 
 def share_above(rule: BoxRule, heatmap: dict, boxes: dict) -> float:
-    return measure(heatmap, boxes, rule=rule)["iou"]["thresholds"]["0.3"]["share"]
+    return measure(heatmap, boxes, rule=rule).heatmaps.overlap.value
 
 
 def test_tuned_rule_beats_the_untuned_on_unseen_maps():

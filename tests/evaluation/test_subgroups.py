@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxr.evaluation import bootstrap, metrics, subgroups
+from cxr.evaluation import bootstrap, scoring, subgroups
 from cxr_labels import FINDINGS, LABELS
 
 THRESHOLD = 0.3
@@ -38,38 +38,39 @@ def measure(table, targets, probabilities, resamples=200, thresholds=None):
     drawn = bootstrap.draw(table["patient"].to_numpy(), resamples=resamples)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found, notes = subgroups.measure(table, targets, probabilities, chosen, drawn)
-    return json.loads(json.dumps(found, allow_nan=False)), notes
+        found, notes = subgroups.compute(table, targets, probabilities, chosen, drawn)
+    json.dumps(found.model_dump(), allow_nan=False)
+    return found, notes
 
 
 def test_figures_of_a_group_are_those_of_its_images():
     """AUROC, sensitivity and underdiagnosis of women equal those counted on their images alone."""
     table, targets, probabilities = images(0)
-    found = measure(table, targets, probabilities)[0]["sex"]["F"]
+    found = measure(table, targets, probabilities)[0].sex["F"]
     women = (table["sex"] == "F").to_numpy()
     carried, flagged = targets[women, :14] == 1, probabilities[women, :14] >= THRESHOLD
-    assert (found["images"], found["patients"]) == (women.sum(), women.sum() / 2)
-    assert found["mean_auroc"] == pytest.approx(
-        metrics.mean_auroc(targets[women, :14], probabilities[women, :14])
+    assert (found.images, found.patients) == (women.sum(), women.sum() / 2)
+    assert found.mean_auroc.value == pytest.approx(
+        scoring.mean_auroc(targets[women, :14], probabilities[women, :14])
     )
-    assert found["sensitivity"] == pytest.approx(flagged[carried].mean())
-    assert found["false_negative_rate"] == pytest.approx(1 - flagged[carried].mean())
+    assert found.sensitivity.value == pytest.approx(flagged[carried].mean())
+    assert found.false_negative_rate.value == pytest.approx(1 - flagged[carried].mean())
     silent = ~flagged.any(1)[carried.any(1)]
-    assert found["underdiagnosis"] == pytest.approx(silent.mean())
-    assert found["findings"]["Mass"]["sensitivity"] == pytest.approx(
+    assert found.underdiagnosis.value == pytest.approx(silent.mean())
+    assert found.findings["Mass"].sensitivity.value == pytest.approx(
         flagged[:, 4][carried[:, 4]].mean()
     )
     for name in OVERALL:
-        low, high = found[f"{name}_ci95"]
-        assert low <= found[name] <= high
+        one = getattr(found, name)
+        assert one.ci95[0] <= one.value <= one.ci95[1]
 
 
 def test_bands_of_age_meet_at_their_first_year():
     """39 is under 40, 40 is not, 60 is over; an unknown age is in no band."""
     table, targets, probabilities = images(0, patients=40)
     table["age"] = np.resize([39.9, 40.0, 59.9, 60.0, np.nan], len(table))
-    found = measure(table, targets, probabilities)[0]["age"]
-    assert {name: group["images"] for name, group in found.items()} == {
+    found = measure(table, targets, probabilities)[0].age
+    assert {name: group.images for name, group in found.items()} == {
         "under 40": 16,
         "40 to 59": 32,
         "60 and over": 16,
@@ -82,19 +83,19 @@ def test_planted_underdiagnosis_is_found_and_said():
     unseen = (table["sex"] == "F").to_numpy() & (table["patient"] % 2 == 0).to_numpy()
     probabilities[unseen] *= 0.1
     found, _ = measure(table, targets, probabilities)
-    gaps = {g["figure"]: g for g in found["gaps"] if g["by"] == "sex" and g["label"] is None}
+    gaps = {g.metric: g for g in found.gaps if g.by == "sex" and g.label is None}
     gap = gaps["underdiagnosis"]
-    assert gap["groups"] == ["F", "M"]
-    assert 0 < gap["ci95"][0] < gap["difference"] < gap["ci95"][1]
-    rates = [round(100 * found["sex"][sex]["underdiagnosis"]) for sex in ("F", "M")]
-    low, high = (round(100 * end) for end in gap["ci95"])
-    assert gap["sentence"] == (
+    assert gap.groups == ["F", "M"]
+    assert 0 < gap.ci95[0] < gap.difference < gap.ci95[1]
+    rates = [round(100 * found.sex[sex].underdiagnosis.value) for sex in ("F", "M")]
+    low, high = (round(100 * end) for end in gap.ci95)
+    assert gap.sentence == (
         f"Of images that carry a finding, nothing was flagged on {rates[0]} % for female patients "
         f"and {rates[1]} % for male patients (difference {round(100 * gap['difference'])} points, "
         f"95 % {low} to {high})."
     )
-    assert gaps["sensitivity"]["difference"] < 0
-    assert "difference -" not in gaps["sensitivity"]["sentence"]
+    assert gaps["sensitivity"].difference < 0
+    assert "difference -" not in gaps["sensitivity"].sentence
 
 
 def test_planted_gap_of_one_finding_is_told_by_its_name():
@@ -102,22 +103,22 @@ def test_planted_gap_of_one_finding_is_told_by_its_name():
     table, targets, probabilities = images(0)
     k, ap = LABELS.index("Effusion"), (table["view"] == "AP").to_numpy()
     probabilities[ap, k] = np.random.default_rng(0).random(ap.sum())
-    gaps = measure(table, targets, probabilities)[0]["gaps"]
-    assert ("view", "auroc", "Effusion") in {(g["by"], g["figure"], g["label"]) for g in gaps}
-    sentence = next(g["sentence"] for g in gaps if g["label"] == "Effusion")
+    gaps = measure(table, targets, probabilities)[0].gaps
+    assert ("view", "auroc", "Effusion") in {(g.by, g.metric, g.label) for g in gaps}
+    sentence = next(g.sentence for g in gaps if g.label == "Effusion")
     assert sentence.startswith("The AUROC of effusion is ")
 
 
 def test_gaps_by_chance_are_as_many_as_said():
-    """Of all gaps that are looked at where none is, about one in twenty is listed."""
-    listed = looked_at = 0
+    """Of all gaps that are examined where none is, about one in twenty is listed."""
+    listed = examined = 0
     for seed in range(12):
         found, notes = measure(*images(seed))
-        listed += len(found["gaps"])
+        listed += len(found.gaps)
         note = next(note for note in notes if "gaps between groups" in note)
-        looked_at += int(note.split()[0])
+        examined += int(note.split()[0])
         assert f"{len(found['gaps'])} did." in note
-    assert 0.015 < listed / looked_at < 0.09
+    assert 0.015 < listed / examined < 0.09
 
 
 def test_mean_auroc_gap_compares_the_same_findings():
@@ -129,8 +130,8 @@ def test_mean_auroc_gap_compares_the_same_findings():
         targets[~women, k] = 0
         probabilities[:, k] = rng.random(len(table))
     found, _ = measure(table, targets, probabilities)
-    assert found["sex"]["F"]["mean_auroc"] < found["sex"]["M"]["mean_auroc"] - 0.1
-    assert ("sex", "mean_auroc") not in {(g["by"], g["figure"]) for g in found["gaps"]}
+    assert found.sex["F"]["mean_auroc"] < found.sex["M"]["mean_auroc"] - 0.1
+    assert ("sex", "mean_auroc") not in {(g.by, g.metric) for g in found.gaps}
 
 
 def test_images_of_one_patient_in_two_groups_are_not_independent():
@@ -162,8 +163,8 @@ def test_unknown_column_is_a_sentence(column, words):
     table[column] = np.nan if column == "age" else None
     found, notes = measure(table, targets, probabilities)
     assert f"The {words} of no image is known: groups by it were not measured." in notes
-    assert found[column] == {}
-    assert all(found[other] for other in {"sex", "age", "view"} - {column})
+    assert found.by()[column] == {}
+    assert all(found.by()[other] for other in {"sex", "age", "view"} - {column})
 
 
 def test_small_group_says_why_it_is_not_measured():
@@ -172,11 +173,11 @@ def test_small_group_says_why_it_is_not_measured():
     table["sex"] = np.where(table["patient"] < 9, "F", "M")
     probabilities[table["patient"] < 9] = 0.01
     found, _ = measure(table, targets, probabilities)
-    women = found["sex"]["F"]
-    assert (women["images"], women["patients"]) == (18, 9)
-    assert all(women[name] is None and women[f"{name}_ci95"] is None for name in OVERALL)
-    assert women["why"] == "9 patients are too few, it takes 10"
-    assert not [gap for gap in found["gaps"] if gap["by"] == "sex"]
+    women = found.sex["F"]
+    assert (women.images, women.patients) == (18, 9)
+    assert all(getattr(women, name) is None for name in OVERALL)
+    assert women.why == "9 patients are too few, it takes 10"
+    assert not [gap for gap in found.gaps if gap.by == "sex"]
 
 
 def test_group_without_images_and_images_without_finding():
@@ -185,19 +186,19 @@ def test_group_without_images_and_images_without_finding():
     table["view"] = "PA"
     targets[:, :14] = 0
     found, notes = measure(table, targets, probabilities)
-    assert found["view"]["AP"]["why"] == "no image is of this group"
-    assert found["view"]["PA"]["why"] == "no image of this group carries a finding"
-    assert found["gaps"] == []
-    assert "No gap between groups was looked at: too few patients have a finding." in notes
+    assert found.view["AP"].why == "no image is of this group"
+    assert found.view["PA"].why == "no image of this group carries a finding"
+    assert found.gaps == []
+    assert "No gap between groups was examined: too few patients have a finding." in notes
 
 
 def test_finding_without_threshold_is_left_to_the_aurocs():
     """What is never flagged does not count as missed."""
     table, targets, probabilities = images(0)
-    found = measure(table, targets, probabilities, thresholds={"Mass": THRESHOLD})[0]["sex"]["M"]
-    assert found["findings"]["Hernia"]["sensitivity"] is None
-    assert found["findings"]["Hernia"]["auroc"] is not None
-    assert found["sensitivity"] == found["findings"]["Mass"]["sensitivity"]
-    nothing = measure(table, targets, probabilities, thresholds={})[0]["sex"]["M"]
-    assert nothing["underdiagnosis"] is None
-    assert nothing["mean_auroc"] is not None
+    found = measure(table, targets, probabilities, thresholds={"Mass": THRESHOLD})[0].sex["M"]
+    assert found.findings["Hernia"].sensitivity is None
+    assert found.findings["Hernia"].auroc is not None
+    assert found.sensitivity.value == found.findings["Mass"].sensitivity
+    nothing = measure(table, targets, probabilities, thresholds={})[0].sex["M"]
+    assert nothing.underdiagnosis is None
+    assert nothing.mean_auroc is not None

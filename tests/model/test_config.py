@@ -35,17 +35,18 @@ def test_written_again_it_is_the_same(starter, tmp_path):
 
 def test_entries_are_typed(starter, tmp_path):
     """Whole numbers, undefined metrics and intervals are taken."""
-    point = {"positives": 3, "sensitivity": None, "specificity": 1, "specificity_ci95": [0.1, 1]}
+    specificity = {"value": 1, "ci95": [0.1, 1]}
+    point = {"positives": 3, "sensitivity": None, "specificity": specificity}
     starter |= {
         "operating_points": {"Mass": point},
-        "metrics": {"mean_auroc": 1, "mean_auroc_ci95": None},
+        "metrics": {"mean_auroc": {"value": 1, "ci95": None}},
         "threshold_rule": "sensitivity=0.9",
         "input_check": None,
     }
     config = read(tmp_path, starter)
-    assert config.operating_points["Mass"].specificity_ci95 == (0.1, 1.0)
+    assert config.operating_points["Mass"].specificity.ci95 == (0.1, 1.0)
     assert config.operating_points["Mass"].sensitivity is None
-    assert config.metrics.mean_auroc == 1.0
+    assert config.metrics.mean_auroc.value == 1.0
     assert config.input_check is None
 
 
@@ -105,9 +106,30 @@ def test_copy_is_checked_and_leaves_the_first_as_it_was(starter, tmp_path):
         ({"threshold_rule": "youden\nx"}, "'threshold_rule'"),
         ({"accuracy_threshold": None}, "'accuracy_threshold'"),
         ({"operating_points": [[1, 2]]}, "'operating_points'"),
-        ({"operating_points": {"Mass": {"positives": 1, "sensitivity": float("nan")}}}, "'oper"),
-        ({"operating_points": {"Mass": {"positives": 1, "sensitivity_ci95": [0.1]}}}, "'oper"),
-        ({"operating_points": {"Mass": {"positives": 1, "sensitivity_ci95": [1, 0]}}}, "'oper"),
+        (
+            {
+                "operating_points": {
+                    "Mass": {"positives": 1, "sensitivity": {"value": float("nan")}}
+                }
+            },
+            "'oper",
+        ),
+        (
+            {
+                "operating_points": {
+                    "Mass": {"positives": 1, "sensitivity": {"value": 0.1, "ci95": [0.1]}}
+                }
+            },
+            "'oper",
+        ),
+        (
+            {
+                "operating_points": {
+                    "Mass": {"positives": 1, "sensitivity": {"value": 0.1, "ci95": [1, 0]}}
+                }
+            },
+            "'oper",
+        ),
         ({"box_rule": None}, "'box_rule'"),
         ({"box_rule": RULE | {"height": 0.0}}, "'box_rule.height'"),
         ({"box_rule": RULE | {"height": float("nan")}}, "'box_rule.height'"),
@@ -128,9 +150,9 @@ def test_copy_is_checked_and_leaves_the_first_as_it_was(starter, tmp_path):
         ({"input_check": CHECK | {"reject_above": float("nan")}}, "'input_check.reject_above'"),
         ({"input_check": CHECK | {"reject_above": 1.0}}, "warn_above is above reject_above"),
         ({"training": []}, "'training'"),
-        ({"metrics": {"mean_auroc": float("nan")}}, "'metrics.mean_auroc'"),
-        ({"metrics": {"mean_auroc": 7}}, "'metrics.mean_auroc'"),
-        ({"metrics": {"mean_auroc": 0.7, "mean_auroc_ci95": [0.6]}}, "'metrics.mean_auroc_ci95"),
+        ({"metrics": {"mean_auroc": {"value": float("nan")}}}, "'metrics.mean_auroc"),
+        ({"metrics": {"mean_auroc": {"value": 7}}}, "'metrics.mean_auroc"),
+        ({"metrics": {"mean_auroc": {"value": 0.7, "ci95": [0.6]}}}, "'metrics.mean_auroc"),
         ({"thresholds": {"x" * 10**6: 1}}, "'thresholds.xxx"),
     ],
 )

@@ -1,14 +1,30 @@
-"""A metrics.json in full, without measuring anything, and the images that it could be of."""
+"""Metrics in full, without measuring anything, and the images that they could be of."""
 
 from typing import Any
 
 import numpy as np
 
+from cxr.model.metrics import (
+    AsMeasured,
+    Baselines,
+    Bin,
+    Estimate,
+    Finding,
+    Gap,
+    Group,
+    GroupFinding,
+    InputCheck,
+    Localisation,
+    Located,
+    LocatedEach,
+    Metrics,
+    Overlap,
+    Subgroups,
+)
 from cxr_labels import FINDINGS, LABELS
 
 SHARES = np.linspace(0.05, 0.3, len(LABELS))
 LEVELS = ("0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7")
-INTERVALS = ("auroc", "average_precision", "ece", "sensitivity", "specificity", "ppv", "npv")
 
 
 def images(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -19,179 +35,166 @@ def images(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return targets, 1 / (1 + np.exp(-logits))
 
 
-def full(seed: int = 0) -> dict[str, Any]:
-    """Every figure of the contract defined, and no two alike."""
-    draw = _Draw(seed)
-    return {
-        "n_images": 1543,
-        "n_patients": 320,
-        "split": "patient",
-        "prevalence": "nih",
-        "notes": ["Left out: 2,323 images of patients that the model was trained on."],
-        "findings": {label: _finding(draw, label) for label in LABELS},
-        **draw.with_interval("mean_auroc"),
-        "mean_of": 14,
-        **draw.with_interval("mean_auroc_without_pneumonia_hernia"),
-        **draw.with_interval("mean_average_precision"),
-        **draw.with_interval("mean_ece"),
-        "mean_ece_if_calibrated": draw(),
-        "mean_brier": draw(),
-        "accuracy_multi": draw(),
-        "accuracy_threshold": draw(),
-        "baselines": {
-            "predict_nothing": draw(),
-            "always_no_finding": draw(),
-            "metadata_only_mean_auroc": draw(),
-        },
-        "reliability": {label: _bins(draw) for label in LABELS},
-        "subgroups": {
-            "sex": {"F": _group(draw, 701), "M": _group(draw, 842)},
-            "age": {"below 40": _group(draw, 411), "40 to 65": _group(draw, 1132)},
-            "view": {"AP": _group(draw, 603), "PA": _group(draw, 940)},
-            "gaps": [
-                {
-                    "by": "sex",
-                    "groups": ["F", "M"],
-                    "figure": "mean_auroc",
-                    "label": None,
-                    "difference": 0.1,
-                    "ci95": [0.05, 0.15],
-                    "sentence": "The mean AUROC of F lies 0.100 above that of M (0.050 to 0.150).",
-                }
+def full(**changed: Any) -> Metrics:
+    """Every metric defined, and no two alike."""
+    draw = _Draw()
+    metrics = Metrics(
+        n_images=1543,
+        n_patients=320,
+        split="patient",
+        prevalence="nih",
+        notes=["Left out: 2,323 images of patients that the model was trained on."],
+        findings={label: _finding(draw, label) for label in LABELS},
+        mean_auroc=draw.estimate(),
+        mean_of=14,
+        mean_auroc_without_pneumonia_hernia=draw.estimate(),
+        mean_average_precision=draw.estimate(),
+        mean_ece=draw.estimate(),
+        mean_ece_if_calibrated=draw(),
+        mean_brier=draw(),
+        accuracy_multi=draw(),
+        accuracy_threshold=draw(),
+        baselines=Baselines(
+            predict_nothing=draw(), always_no_finding=draw(), metadata_only_mean_auroc=draw()
+        ),
+        subgroups=Subgroups(
+            sex={"F": _group(draw, 701), "M": _group(draw, 842)},
+            age={"below 40": _group(draw, 411), "40 to 65": _group(draw, 1132)},
+            view={"AP": _group(draw, 603), "PA": _group(draw, 940)},
+            gaps=[
+                Gap(
+                    by="sex",
+                    groups=("F", "M"),
+                    metric="mean_auroc",
+                    label=None,
+                    difference=0.1,
+                    ci95=(0.05, 0.15),
+                    sentence="The mean AUROC of F lies 0.100 above that of M (0.050 to 0.150).",
+                )
             ],
-        },
-        "localisation": {
-            "pointing": {
-                "mean": draw(),
-                "ci95": draw.interval(),
-                "boxes": 151,
-                "findings": {
-                    label: {"pointing": draw(), "boxes": 10 + k}
-                    for k, label in enumerate(FINDINGS[:8])
-                },
-            },
-            "iou": _overlap(draw, "mean_iou"),
-            "iobb": _overlap(draw, "mean_iobb"),
-            "controls": {
-                "constant_box": {**_control(draw), "findings": _control_by_finding(draw)},
-                "random_map": _control(draw),
-            },
-        },
-        "input_check": {
-            "images": 1550,
-            "rejected": 7,
-            "warned": 31,
-            "rejected_share": draw(),
-            "warned_share": draw(),
-        },
-    }
+        ),
+        localisation=Localisation(
+            heatmaps=_located_each(draw),
+            constant_box=_located_each(draw),
+            random_map=_located_each(draw),
+        ),
+        input_check=InputCheck(images=1550, rejected=7, warned=31),
+    )
+    return metrics.model_copy(update=changed)
 
 
-def nothing() -> dict[str, Any]:
-    """The same of a single image without a finding: what can be undefined is."""
-    metrics = _emptied(full())
-    metrics |= {"n_images": 1, "n_patients": 1, "split": "patient", "prevalence": "nih"}
-    metrics["mean_of"] = 0
-    metrics["notes"] = ["Nothing could be told apart: no image carries a finding."]
-    for label, found in metrics["findings"].items():
-        found |= {"positives": 0, "threshold": 0.2 if label in FINDINGS else None}
-        found["why"] = "no image carries it"
-    metrics["reliability"] = {label: [] for label in LABELS}
-    metrics["baselines"] |= {"predict_nothing": 1.0, "always_no_finding": 0.9}
-    metrics["subgroups"]["gaps"] = []
-    for by in ("sex", "age", "view"):
-        for group in metrics["subgroups"][by].values():
-            group |= {"images": 0, "patients": 0, "why": "no image is of this group"}
-    del metrics["localisation"], metrics["input_check"]
-    return metrics
+def nothing() -> Metrics:
+    """Metrics of a single image without a finding: all that can be undefined is."""
+
+    def finding(label: str) -> Finding:
+        return Finding(
+            positives=0,
+            threshold=0.2 if label in FINDINGS else None,
+            as_measured=AsMeasured(share=0.0, brier=0.04, ece=0.2),
+            why="no image carries it",
+        )
+
+    group = Group(
+        images=0,
+        patients=0,
+        findings={label: GroupFinding(positives=0) for label in FINDINGS},
+        why="no image is of this group",
+    )
+    return Metrics(
+        n_images=1,
+        n_patients=1,
+        split="patient",
+        prevalence="nih",
+        notes=["Nothing could be told apart: no image carries a finding."],
+        findings={label: finding(label) for label in LABELS},
+        mean_auroc=None,
+        mean_of=0,
+        mean_auroc_without_pneumonia_hernia=None,
+        mean_average_precision=None,
+        mean_ece=None,
+        mean_ece_if_calibrated=None,
+        mean_brier=None,
+        accuracy_multi=1.0,
+        accuracy_threshold=0.5,
+        baselines=Baselines(predict_nothing=1.0, always_no_finding=0.9),
+        subgroups=Subgroups(
+            sex={"F": group, "M": group}, age={"below 40": group}, view={"AP": group, "PA": group}
+        ),
+    )
 
 
 class _Draw:
     """Numbers between 0.1 and 0.9, none of which comes twice at three digits."""
 
-    def __init__(self, seed: int) -> None:
-        self._rest = list(np.random.default_rng(seed).permutation(np.arange(100_000, 900_000, 7)))
+    def __init__(self) -> None:
+        self._rest = list(np.random.default_rng(0).permutation(np.arange(100_000, 900_000, 7)))
 
     def __call__(self) -> float:
         return float(self._rest.pop()) / 1_000_000
 
-    def interval(self) -> list[float]:
-        return sorted((self(), self()))
-
-    def with_interval(self, name: str) -> dict[str, Any]:
+    def estimate(self) -> Estimate:
         low, value, high = sorted((self(), self(), self()))
-        return {name: value, f"{name}_ci95": [low, high]}
+        return Estimate(value=value, ci95=(low, high))
 
 
-def _finding(draw: _Draw, label: str) -> dict[str, Any]:
-    found: dict[str, Any] = {"positives": 30 + LABELS.index(label), "brier": draw()}
-    found["ece_if_calibrated"] = draw()
-    for name in INTERVALS:
-        found |= draw.with_interval(name)
-    found["threshold"] = draw()
-    found["as_measured"] = {name: draw() for name in ("share", "brier", "ece", "ppv", "npv")}
-    if label not in FINDINGS:  # it is never flagged
-        for name in ("sensitivity", "specificity", "ppv", "npv"):
-            found |= {name: None, f"{name}_ci95": None}
-        found["threshold"] = None
-        found["as_measured"] |= {"ppv": None, "npv": None}
-        found["why"] = "it is never flagged"
-    return found
-
-
-def _bins(draw: _Draw) -> list[dict[str, float]]:
+def _finding(draw: _Draw, label: str) -> Finding:
+    flagged = label in FINDINGS
     predicted = np.sort([draw() for _ in range(15)]) / 4
-    return [
-        {"predicted": float(p), "observed": float(p * (0.7 + 0.6 * draw())), "weight": draw()}
-        for p in predicted
-    ]
+    return Finding(
+        positives=30 + LABELS.index(label),
+        auroc=draw.estimate(),
+        average_precision=draw.estimate(),
+        brier=draw(),
+        ece=draw.estimate(),
+        ece_if_calibrated=draw(),
+        threshold=draw() if flagged else None,
+        sensitivity=draw.estimate() if flagged else None,
+        specificity=draw.estimate() if flagged else None,
+        ppv=draw.estimate() if flagged else None,
+        npv=draw.estimate() if flagged else None,
+        as_measured=AsMeasured(
+            share=draw(),
+            brier=draw(),
+            ece=draw(),
+            ppv=draw() if flagged else None,
+            npv=draw() if flagged else None,
+        ),
+        reliability=[
+            Bin(predicted=float(p), observed=float(p * (0.7 + 0.6 * draw())), weight=draw())
+            for p in predicted
+        ],
+        why="" if flagged else "it is never flagged",
+    )
 
 
-def _group(draw: _Draw, count: int) -> dict[str, Any]:
-    group: dict[str, Any] = {"images": count, "patients": count // 2}
-    for name in ("mean_auroc", "sensitivity", "false_negative_rate", "underdiagnosis"):
-        group |= draw.with_interval(name)
-    group["findings"] = {
-        label: {
-            "positives": 10,
-            **draw.with_interval("auroc"),
-            **draw.with_interval("sensitivity"),
-            **draw.with_interval("false_negative_rate"),
-        }
-        for label in FINDINGS
-    }
-    return group
-
-
-def _overlap(draw: _Draw, mean: str) -> dict[str, Any]:
-    return {
-        mean: draw(),
-        "thresholds": {level: {"share": draw(), "ci95": draw.interval()} for level in LEVELS},
-        "findings": {
-            label: {mean: draw(), "boxes": 10 + k, "thresholds": {}}
-            for k, label in enumerate(FINDINGS[:8])
+def _group(draw: _Draw, count: int) -> Group:
+    return Group(
+        images=count,
+        patients=count // 2,
+        mean_auroc=draw.estimate(),
+        sensitivity=draw.estimate(),
+        false_negative_rate=draw.estimate(),
+        underdiagnosis=draw.estimate(),
+        findings={
+            label: GroupFinding(
+                positives=10,
+                auroc=draw.estimate(),
+                sensitivity=draw.estimate(),
+                false_negative_rate=draw.estimate(),
+            )
+            for label in FINDINGS
         },
-    }
+    )
 
 
-def _control(draw: _Draw) -> dict[str, Any]:
-    return {
-        "pointing": draw(),
-        "ci95": draw.interval(),
-        "iou": _overlap(draw, "mean_iou"),
-        "iobb": _overlap(draw, "mean_iobb"),
-    }
+def _located_each(draw: _Draw) -> LocatedEach:
+    findings = {label: _located(draw, 10 + k) for k, label in enumerate(FINDINGS[:8])}
+    return LocatedEach(**dict(_located(draw, 151)), findings=findings)
 
 
-def _control_by_finding(draw: _Draw) -> dict[str, Any]:
-    return {
-        label: {"pointing": draw(), "boxes": 10 + k, "mean_iou": draw()}
-        for k, label in enumerate(FINDINGS[:8])
-    }
-
-
-def _emptied(part: Any) -> Any:
-    """The same with None for every number and interval."""
-    if isinstance(part, dict):
-        return {key: _emptied(value) for key, value in part.items()}
-    return part if isinstance(part, str) else None
+def _located(draw: _Draw, boxes: int) -> Located:
+    iou, iobb = (
+        Overlap(mean=draw.estimate(), above={level: draw.estimate() for level in LEVELS})
+        for _ in range(2)
+    )
+    return Located(boxes=boxes, pointing=draw.estimate(), iou=iou, iobb=iobb)

@@ -14,7 +14,7 @@ import pytest
 from support import ROOT, noted_training, planted
 
 from cxr.datasets import nih
-from cxr.evaluation.metrics import mean_auroc
+from cxr.evaluation.scoring import mean_auroc
 from cxr.imaging import read_image, resize
 from cxr.inference.predictor import Predictor
 from cxr.model import model_folder

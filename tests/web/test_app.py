@@ -22,6 +22,7 @@ from cxr import imaging
 from cxr.datasets import splits
 from cxr.inference import prevalence
 from cxr.inference.predictor import Predictor
+from cxr.model.metrics import Estimate, Headline
 from cxr.web import interface
 from cxr_labels import LABELS
 
@@ -156,9 +157,12 @@ def test_only_the_agreed_endpoints_are_public(client):
 @pytest.mark.parametrize(
     ("metrics", "split", "said"),
     [
-        ({"mean_auroc": 0.8}, "patient", "mean AUROC 0.80 on held-out images)."),
+        ({"mean_auroc": Estimate(value=0.8)}, "patient", "mean AUROC 0.80 on held-out images)."),
         (
-            {"mean_auroc": 0.8, "mean_auroc_ci95": [0.7, 0.9], "metadata_only_mean_auroc": 0.6},
+            {
+                "mean_auroc": Estimate(value=0.8, ci95=(0.7, 0.9)),
+                "metadata_only_mean_auroc": 0.6,
+            },
             "random",
             "mean AUROC 0.80 (0.70 to 0.90) on held-out images of patients that training saw too; "
             "0.60 from sex, age and view alone).",
@@ -168,7 +172,7 @@ def test_only_the_agreed_endpoints_are_public(client):
 )
 def test_header_says_what_the_figure_rests_on(predictor, metrics, split, said):
     """The AUROC stands beside its interval, what no image gives, and a leak, where known."""
-    config = predictor.config.replace(metrics=metrics, training={"split": split})
+    config = predictor.config.replace(metrics=Headline(**metrics), training={"split": split})
     shown = interface.introduction(Predictor(STARTER, config))
     english = re.sub(r"<[^>]*>", "", re.sub(r'<span lang="zh-CN">.*?</span>', "", shown))
     assert html.unescape(english).strip().endswith(said)

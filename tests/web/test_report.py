@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -17,6 +16,7 @@ from cxr.inference.prediction import Prediction
 from cxr.inference.predictor import Predictor
 from cxr.inference.prevalence import shares_at
 from cxr.inference.results import DISCLAIMER
+from cxr.model import metrics
 from cxr.model.resolve import Model
 from cxr.web import report, space
 from cxr.web.page.finding_words import finding
@@ -168,24 +168,16 @@ def test_where_nothing_is_flagged_the_likeliest_is_shown_and_said_to_be(predicto
     assert "No finding reached its threshold. This does not rule out disease." in parsed.text
 
 
-def test_box_record_stands_beside_its_control(reports):
+def test_localisation_stands_beside_its_control(reports):
     """How often boxes were right, with intervals, is what metrics.json says."""
-    measured = json.loads((STARTER / "metrics.json").read_text())["localisation"]
-    constant = measured["controls"]["constant_box"]
+    measured = metrics.read(STARTER).localisation
     text = Parsed(reports["en"]).text.replace("\u00a0", " ")
-    figures = [
-        (measured["pointing"]["mean"], measured["pointing"]["ci95"]),
-        (constant["pointing"], constant["ci95"]),
-        *(
-            (at["share"], at["ci95"])
-            for at in (x["iou"]["thresholds"]["0.3"] for x in (measured, constant))
-        ),
-    ]
-    for share, (low, high) in figures:
-        assert f"{100 * share:.0f} % ({100 * low:.0f} to {100 * high:.0f})" in text
-    mass = measured["pointing"]["findings"]["Mass"]
-    assert f"on {mass['boxes']} boxes of this finding" in text
-    assert f"{100 * constant['findings']['Mass']['pointing']:.0f} %" in text
+    for one in (measured.heatmaps, measured.constant_box):
+        for share in (one.pointing, one.overlap):
+            low, high = share.ci95
+            assert f"{100 * share.value:.0f} % ({100 * low:.0f} to {100 * high:.0f})" in text
+    assert f"on {measured.heatmaps.findings['Mass'].boxes} boxes of this finding" in text
+    assert f"{100 * measured.constant_box.findings['Mass'].pointing.value:.0f} %" in text
 
 
 def test_model_without_a_record_says_so(analyzed, tmp_path):
@@ -203,11 +195,11 @@ def test_model_and_commit_are_named_in_full(analyzed):
     commit = "0123456789abcdef0123456789abcdef01234567"
     predictor = Predictor(Model(STARTER, "someone/chest", commit))
     text = Parsed(report.render(analyzed, predictor, IMAGE.name, "en", MADE)).text
-    metrics = predictor.config.metrics
-    low, high = metrics.mean_auroc_ci95
+    auroc = predictor.config.metrics.mean_auroc
+    low, high = auroc.ci95
     assert "someone/chest" in text
     assert commit in text
-    assert f"{metrics.mean_auroc:.2f} ({low:.2f} to {high:.2f})" in text
+    assert f"{auroc.value:.2f} ({low:.2f} to {high:.2f})" in text
 
 
 def test_date_is_in_utc(analyzed, predictor):

@@ -7,7 +7,7 @@ from support import IMAGE, STARTER
 from support.page import choose, pixels, scale
 
 from cxr.inference.overlay import eight_bit_heatmap
-from cxr.model import box_record
+from cxr.model import metrics
 from cxr_labels import DISPLAY, FINDINGS
 
 MEGABYTE = 10**6
@@ -186,34 +186,16 @@ def test_picture_is_told_in_words(viewer, predictor):
 
 def test_record_of_such_boxes_stands_beside_the_choice(viewer):
     """For the chosen finding, for all, and for a box that never looks: shares with intervals."""
-    record = box_record.read(STARTER)
+    measured = metrics.read(STARTER).localisation
     assert viewer.locator("[data-record]:visible").count() == 0
     choose(viewer, "Mass")
     rows = viewer.locator('[data-record="Mass"] tbody tr').all_inner_texts()
-    hits = [record.findings["Mass"], record.over_all, record.constant]
+    hits = [measured.heatmaps.findings["Mass"], measured.heatmaps, measured.constant_box]
     for row, hit in zip(rows, hits, strict=True):
         for share in (hit.pointing, hit.overlap):
-            low, high = share.interval
+            low, high = share.ci95
             assert f"{100 * share.value:.0f} %" in row
             assert f"({100 * low:.0f} to {100 * high:.0f})" in row
     assert "13 boxes" in rows[0]
     choose(viewer, "Edema")
     assert "Not measured for this finding" in viewer.locator('[data-record="Edema"]').inner_text()
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        None,
-        "[" * 100_000,
-        '{"localisation": {"pointing": {"mean": 2, "boxes": 5}}}',
-        '{"localisation": {"pointing": {"mean": "<b>", "boxes": 5}}}',
-        '{"localisation": {"pointing": {"mean": 0.5, "boxes": "<b>"}}}',
-        '{"localisation": []}',
-    ],
-)
-def test_no_record_where_boxes_were_not_measured(tmp_path, content):
-    """A folder without the figures, or with what is none, has no record."""
-    if content is not None:
-        (tmp_path / "metrics.json").write_text(content)
-    assert box_record.read(tmp_path) is None

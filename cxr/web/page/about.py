@@ -14,7 +14,8 @@ from PIL import Image
 
 from cxr.html_page import data_uri
 from cxr.inference.predictor import Predictor
-from cxr.model import folder_files, model_folder
+from cxr.model import folder_files, metrics, model_folder
+from cxr.model.metrics import Metrics
 from cxr.web.page import card, embedding, files, measured, texts
 from cxr.web.page.about_words import ABOUT, MEASURED
 from cxr.web.page.texts import Text, finding
@@ -52,9 +53,8 @@ CSS = files.read("about.css")
 def add(predictor: Predictor) -> None:
     """Adds the tab's content to the page that is being built."""
     folder = predictor.folder
-    metrics = measured.read(folder)
     with gr.Column(elem_id="about"):
-        gr.HTML(_model(predictor) + _measured(metrics), apply_default_css=False)
+        gr.HTML(_model(predictor) + _measured(metrics.find(folder)), apply_default_css=False)
         with gr.Accordion(texts.marker("plots"), open=False, elem_id="about-plots") as drawn:
             pictures = gr.HTML(apply_default_css=False)
         gr.HTML(
@@ -142,33 +142,30 @@ def _model(predictor: Predictor) -> str:
     )
 
 
-def _measured(metrics: dict) -> str:
-    """The headline figures beside their controls, and those of each finding."""
+def _measured(metrics: Metrics | None) -> str:
+    """The main metrics beside their controls, and those of each finding."""
     heading = f"<h2>{ABOUT['measured'].html}</h2>"
-    rows = measured.headline(metrics)
-    if not rows:
+    if metrics is None:
         return heading + _paragraph("unmeasured")
-    images = measured.images(metrics)
+    rows = [(row.what, row.value, row.control) for row in measured.headline(metrics)]
     return (
         heading
-        + (f"<p>{images.html}</p>" if images else "")
-        + _table(("figure", "value", "control"), [(r.what, r.value, r.control) for r in rows])
+        + f"<p>{measured.images(metrics).html}</p>"
+        + _table(("figure", "value", "control"), rows)
         + _each(metrics)
     )
 
 
-def _each(metrics: dict) -> str:
-    each = measured.findings(metrics)
-    if not each:
-        return ""
-    dash = Text("-", "-")
+def _each(metrics: Metrics) -> str:
     rows = [
         (
             finding(one.label),
-            dash if one.positives is None else _both(f"{one.positives:,}"),
-            *(figure or dash for figure in (one.auroc, one.sensitivity, one.specificity)),
+            _both(f"{one.positives:,}"),
+            one.auroc,
+            one.sensitivity,
+            one.specificity,
         )
-        for one in each
+        for one in measured.findings(metrics)
     ]
     head = ("finding", "positives", "auroc_of_one", "sensitivity", "specificity")
     return f"<details><summary>{MEASURED['each'].html}</summary>{_table(head, rows)}</details>"

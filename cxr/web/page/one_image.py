@@ -9,7 +9,7 @@ from cxr import imaging
 from cxr.inference.prediction import Prediction
 from cxr.inference.predictor import Predictor
 from cxr.inference.prevalence import DEFAULT, Prevalence, shares_at
-from cxr.model import box_record
+from cxr.model import metrics
 from cxr.model.examples import ExampleImage
 from cxr.web.limits import ONE_IMAGE
 from cxr.web.page import (
@@ -29,7 +29,7 @@ from cxr_labels import LABELS
 
 def add(predictor: Predictor, recent: RecentPredictions, offered: list[ExampleImage]) -> None:
     """Adds the tab's content to the page that is being built."""
-    record = box_record.read(predictor.folder)
+    measured = metrics.find_localisation(predictor.folder)
     with gr.Row(elem_id="intake"):
         with gr.Column(scale=2, min_width=280):
             image = intake.add()
@@ -45,7 +45,7 @@ def add(predictor: Predictor, recent: RecentPredictions, offered: list[ExampleIm
             with gr.Column(scale=5, min_width=300):
                 label = findings_list.bars()
                 meaning = gr.HTML(apply_default_css=False, elem_id="meaning")
-                finding = viewer.chooser(record)
+                finding = viewer.chooser(measured)
         prevalence = prevalence_choice.make("prevalence")
         wrong = notice.alert("prevalence-problem")
         table = findings_list.table()

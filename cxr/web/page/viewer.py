@@ -14,7 +14,7 @@ from PIL import Image
 
 from cxr.inference.overlay import eight_bit_heatmap, preview
 from cxr.inference.prediction import Prediction
-from cxr.model.box_record import BoxRecord, Hits, Share
+from cxr.model.metrics import Estimate, Localisation, Located
 from cxr.web.page import files, texts
 from cxr.web.page.texts import Text, words
 from cxr_labels import FINDINGS
@@ -39,7 +39,7 @@ def make() -> gr.HTML:
     )
 
 
-def chooser(record: BoxRecord | None) -> gr.HTML:
+def chooser(measured: Localisation | None) -> gr.HTML:
     """The findings to choose from; its value is the chosen one, "" when the image is shown alone.
 
     How often the boxes of the chosen one were right stands beside it.
@@ -53,7 +53,7 @@ def chooser(record: BoxRecord | None) -> gr.HTML:
         )
     )
     records = "".join(
-        f'<div class="record" data-record="{label}" hidden>{_record(record, label)}</div>'
+        f'<div class="record" data-record="{label}" hidden>{_record(measured, label)}</div>'
         for label in FINDINGS
     )
     return gr.HTML(
@@ -109,13 +109,13 @@ def _caption(heatmap: np.ndarray, label: str, peaks: bool) -> str:
     return words("shown", finding=finding, where=texts.TEXTS[f"{down}_{across}"])
 
 
-def _record(record: BoxRecord | None, label: str) -> str:
+def _record(measured: Localisation | None, label: str) -> str:
     """How often such boxes were right, as a table beside a constant box."""
-    if record is None:
+    if measured is None:
         return f"<p>{words('record_none')}</p>"
-    rows = [("record_all", record.over_all), ("record_constant", record.constant)]
+    rows = [("record_all", measured.heatmaps), ("record_constant", measured.constant_box)]
     body = "".join(_hits(texts.TEXTS[key], hits) for key, hits in rows)
-    own = record.findings.get(label)
+    own = measured.heatmaps.findings.get(label)
     if own:
         name = texts.TEXTS["record_this"].filled(finding=texts.finding(label), boxes=str(own.boxes))
         body = _hits(name, own) + body
@@ -124,26 +124,26 @@ def _record(record: BoxRecord | None, label: str) -> str:
         for key in ("record_answer", "record_pointing", "record_overlap")
     )
     return (
-        f"<table><caption>{words('record', boxes=str(record.over_all.boxes))}</caption>"
+        f"<table><caption>{words('record', boxes=str(measured.heatmaps.boxes))}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         + ("" if own else f"<p>{words('record_not_this')}</p>")
     )
 
 
-def _hits(name: Text, hits: Hits) -> str:
+def _hits(name: Text, hits: Located) -> str:
     return (
         f'<tr><th scope="row">{name.html}</th>'
         f"<td>{_percent(hits.pointing)}</td><td>{_percent(hits.overlap)}</td></tr>"
     )
 
 
-def _percent(share: Share | None) -> str:
+def _percent(share: Estimate | None) -> str:
     if share is None:
         return "–"
     value = f"{100 * share.value:.0f} %"
-    if share.interval is None:
+    if share.ci95 is None:
         return value
-    low, high = (f"{100 * end:.0f}" for end in share.interval)
+    low, high = (f"{100 * end:.0f}" for end in share.ci95)
     return f"{value} <small>{Text(f'({low} to {high})', f'（{low} 至 {high}）').html}</small>"
 
 
