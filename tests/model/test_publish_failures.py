@@ -129,7 +129,7 @@ def test_error_is_one_sentence_and_the_command(folder, tmp_path, case):
 
 def test_page_that_is_not_the_hub_is_recognised(folder, hub, monkeypatch):
     """A sign-in page that answers instead of the Hub, as in a hotel, is recognised."""
-    page = hub_standin._Answer(b"<html>Sign in to the hotel's network</html>")
+    page = hub_standin.Response(b"<html>Sign in to the hotel's network</html>")
     monkeypatch.setattr(hub_standin, "_ROUTES", [(("POST", "GET"), ".*", lambda *_, **__: page)])
     with pytest.raises(HubError, match="is not the Hub"):
         publish.publish(folder, NAME, private=False)

@@ -182,24 +182,24 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._send(response)
 
-    def _response_to(self, path: str, body: bytes) -> "_Answer":
+    def _response_to(self, path: str, body: bytes) -> "Response":
         try:
             return self._route(path, body)
         except Rejected as rejected:
             error = {"error": rejected.code or str(rejected.status)}
             named = {"X-Error-Code": rejected.code, "X-Error-Message": rejected.message}
             headers = {name: value for name, value in named.items() if value}
-            return _Answer(json.dumps(error).encode(), rejected.status, headers)
+            return Response(json.dumps(error).encode(), rejected.status, headers)
 
     do_GET = do_HEAD = do_POST = do_PUT = _respond
 
-    def _route(self, path: str, body: bytes) -> "_Answer":
+    def _route(self, path: str, body: bytes) -> "Response":
         for method, pattern, respond in _ROUTES:
             if self.command in method and (found := re.fullmatch(pattern, path)):
                 return respond(self, body, **found.groupdict())
         raise Rejected(404, "NotFound")
 
-    def _send(self, response: "_Answer") -> None:
+    def _send(self, response: "Response") -> None:
         self.send_response(response.status)
         sent = {"Content-Length": str(len(response.content)), **response.headers}
         for name, value in sent.items():
@@ -254,28 +254,30 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @dataclass(frozen=True)
-class _Answer:
+class Response:
+    """A response: its body, status and headers."""
+
     content: bytes
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def _json(content: Any, status: int = 200) -> _Answer:
-    return _Answer(json.dumps(content).encode(), status, {"Content-Type": "application/json"})
+def _json(content: Any, status: int = 200) -> Response:
+    return Response(json.dumps(content).encode(), status, {"Content-Type": "application/json"})
 
 
-def _who(handler: _Handler, _: bytes) -> _Answer:
+def _who(handler: _Handler, _: bytes) -> Response:
     if handler.token() is None:
         raise Rejected(401)
     return _json({"type": "user", "name": OWNER, "orgs": [], "auth": {}})
 
 
-def _valid_card(handler: _Handler, _: bytes) -> _Answer:
+def _valid_card(handler: _Handler, _: bytes) -> Response:
     errors = [{"message": handler.server.bad_card}] if handler.server.bad_card else []
     return _json({"errors": errors, "warnings": []}, 400 if errors else 200)
 
 
-def _create(handler: _Handler, body: bytes) -> _Answer:
+def _create(handler: _Handler, body: bytes) -> Response:
     handler.writer()
     wish = json.loads(body)
     owner = wish.get("organization") or OWNER
@@ -298,7 +300,7 @@ def _create(handler: _Handler, body: bytes) -> _Answer:
     )
 
 
-def _preupload(handler: _Handler, body: bytes, name: str, revision: str) -> _Answer:
+def _preupload(handler: _Handler, body: bytes, name: str, revision: str) -> Response:
     handler.writer(name)
     files = handler.commit(name, revision).files
 
@@ -310,7 +312,7 @@ def _preupload(handler: _Handler, body: bytes, name: str, revision: str) -> _Ans
     return _json({"files": [plan(file["path"]) for file in json.loads(body)["files"]]})
 
 
-def _lfs_batch(handler: _Handler, body: bytes, name: str) -> _Answer:
+def _lfs_batch(handler: _Handler, body: bytes, name: str) -> Response:
     handler.writer(name)
     handler.repository(name)
 
@@ -324,14 +326,14 @@ def _lfs_batch(handler: _Handler, body: bytes, name: str) -> _Answer:
     return _json({"transfer": "basic", "objects": [plan(o) for o in json.loads(body)["objects"]]})
 
 
-def _lfs_put(handler: _Handler, body: bytes, oid: str) -> _Answer:
+def _lfs_put(handler: _Handler, body: bytes, oid: str) -> Response:
     if hashlib.sha256(body).hexdigest() != oid:
         raise Rejected(400)
     handler.server.lfs[oid] = body
-    return _Answer(b"")
+    return Response(b"")
 
 
-def _commit(handler: _Handler, body: bytes, name: str, revision: str) -> _Answer:
+def _commit(handler: _Handler, body: bytes, name: str, revision: str) -> Response:
     handler.writer(name)
     newest = handler.commit(name, revision)
     files = dict(newest.files)
@@ -351,28 +353,28 @@ def _commit(handler: _Handler, body: bytes, name: str, revision: str) -> _Answer
     return _json({"success": True, "commitOid": sha, "commitUrl": url, "hookOutput": ""})
 
 
-def _variable(handler: _Handler, body: bytes, name: str) -> _Answer:
+def _variable(handler: _Handler, body: bytes, name: str) -> Response:
     handler.writer(name)
     entry = json.loads(body)
     handler.repository(name).variables[entry["key"]] = entry["value"]
     return _json({})
 
 
-def _variables(handler: _Handler, _: bytes, name: str) -> _Answer:
+def _variables(handler: _Handler, _: bytes, name: str) -> Response:
     handler.writer(name)
     return _json(
         {key: {"value": value} for key, value in handler.repository(name).variables.items()}
     )
 
 
-def _secret(handler: _Handler, body: bytes, name: str) -> _Answer:
+def _secret(handler: _Handler, body: bytes, name: str) -> Response:
     handler.writer(name)
     entry = json.loads(body)
     handler.repository(name).secrets[entry["key"]] = entry["value"]
     return _json({})
 
 
-def _duplicate(handler: _Handler, body: bytes, name: str) -> _Answer:
+def _duplicate(handler: _Handler, body: bytes, name: str) -> Response:
     handler.writer()
     one, to = handler.repository(name), json.loads(body)["repository"]
     if one.kind == "space":
@@ -384,7 +386,7 @@ def _duplicate(handler: _Handler, body: bytes, name: str) -> _Answer:
     return _json({"url": f"{handler.server.url}/{one.kind}s/{to}"})
 
 
-def _hardware(handler: _Handler, body: bytes, name: str) -> _Answer:
+def _hardware(handler: _Handler, body: bytes, name: str) -> Response:
     handler.writer(name)
     wanted = json.loads(body)["flavor"]
     _pay(handler, wanted)
@@ -398,7 +400,7 @@ def _pay(handler: _Handler, hardware: str) -> None:
         raise Rejected(402)
 
 
-def _info(handler: _Handler, _: bytes, name: str, revision: str | None = None) -> _Answer:
+def _info(handler: _Handler, _: bytes, name: str, revision: str | None = None) -> Response:
     commit, repository = handler.commit(name, revision or "main"), handler.repository(name)
     sizes = "blobs=" in urlsplit(handler.path).query
     listed = [
@@ -412,7 +414,7 @@ def _info(handler: _Handler, _: bytes, name: str, revision: str | None = None) -
     return _json({**facts, "tags": [], "siblings": listed})
 
 
-def _tree(handler: _Handler, _: bytes, name: str, revision: str) -> _Answer:
+def _tree(handler: _Handler, _: bytes, name: str, revision: str) -> Response:
     def entry(path: str, file: Stored) -> dict[str, Any]:
         size = len(file.content)
         regular = {"type": "file", "path": path, "size": size, "oid": file.oid}
@@ -423,17 +425,17 @@ def _tree(handler: _Handler, _: bytes, name: str, revision: str) -> _Answer:
     return _json([entry(path, file) for path, file in files.items()])
 
 
-def _resolve(handler: _Handler, _: bytes, name: str, revision: str, path: str) -> _Answer:
+def _resolve(handler: _Handler, _: bytes, name: str, revision: str, path: str) -> Response:
     commit = handler.commit(name, revision)
     if path not in commit.files:
         raise Rejected(404, "EntryNotFound")
     file = commit.files[path]
-    return _Answer(file.content, 200, {"X-Repo-Commit": commit.sha, "ETag": f'"{file.oid}"'})
+    return Response(file.content, 200, {"X-Repo-Commit": commit.sha, "ETag": f'"{file.oid}"'})
 
 
 _REPOSITORY = r"(?P<name>[\w.-]+/[\w.-]+)"
 _API = rf"/api/(?:models|spaces)/{_REPOSITORY}"
-_ROUTES: list[tuple[tuple[str, ...], str, Callable[..., _Answer]]] = [
+_ROUTES: list[tuple[tuple[str, ...], str, Callable[..., Response]]] = [
     (("GET",), "/api/whoami-v2", _who),
     (("POST",), "/api/validate-yaml", _valid_card),
     (("POST",), "/api/repos/create", _create),
