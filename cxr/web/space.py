@@ -22,8 +22,7 @@ CARD = "README.md"
 
 _TOP_LEVEL = ("app.py", "cxr_labels.py", "requirements.txt", "LICENSE")
 _CODE = "cxr"
-_NOT_FOR_THE_APP = ("cli", "datasets", "evaluation", "training")  # packages of cxr
-_OF_THE_CLI = ("cxr/cli/__init__.py", "cxr/cli/environment.py")  # app.py imports them
+_NOT_FOR_THE_APP = ("datasets", "evaluation", "training")  # packages of cxr
 _SUFFIXES = (".py", ".js", ".css", ".jinja")
 _EXAMPLES = "examples"
 
@@ -164,7 +163,7 @@ def _paths() -> list[str]:
         if path.suffix in _SUFFIXES
     )
     left_out = tuple(f"{_CODE}/{package}/" for package in _NOT_FOR_THE_APP)
-    app = [path for path in code if path in _OF_THE_CLI or not path.startswith(left_out)]
+    app = [path for path in code if not path.startswith(left_out)]
     return [*_TOP_LEVEL, *app, *_examples()]
 
 

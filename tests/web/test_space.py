@@ -8,7 +8,7 @@ import pytest
 from gradio_client import Client, handle_file
 from huggingface_hub import metadata_load
 from PIL import Image
-from support import IMAGE, ROOT
+from support import IMAGE, ROOT, STARTER
 from support.deploying import MODEL, SPACE, deployed, header, newest, tree
 from support.served import app
 
@@ -33,6 +33,16 @@ def project(tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr(space, "ROOT", tmp_path)
     assert space.contents(_space())
     return tmp_path
+
+
+def test_app_starts_from_the_files_of_a_space(tmp_path):
+    """Everything that app.py imports is among them."""
+    for path, content in space.contents(_space()).items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(content)
+    with app("--model", str(STARTER), folder=tmp_path) as address:
+        client = Client(address, verbose=False)
+        assert client.predict(handle_file(str(IMAGE)), api_name="/predict")
 
 
 def test_tree_above_10_mb_is_not_sent(project):
