@@ -206,23 +206,5 @@ def index(label: str) -> int:
     return _INDEX[label]
 
 
-def markdown_table() -> str:
-    """The table of labels in README.md, as Markdown."""
-    rows = [
-        f"| {f.display} | `{f.name}` | {f.sentence} | {100 * f.nih_prevalence:.1f} % |"
-        for f in TABLE
-    ]
-    head = ["| finding | label | what it is | share of NIH's images |", "|---|---|---|---|"]
-    return "\n".join(head + rows)
-
-
-def _fold(name: str) -> str:
-    """A name as `find_label` compares it: without case, spaces and underscores."""
-    return "".join(name.casefold().replace("_", " ").split())
-
-
-_BY_ANY_NAME = {_fold(name): label for label, shown in DISPLAY.items() for name in (label, shown)}
-
-
 def _place(row: int | None) -> str:
     return "" if row is None else f"Row {row}: "

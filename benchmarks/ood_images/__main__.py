@@ -2,8 +2,8 @@
 
     python -m benchmarks.ood_images MODEL [--images FOLDER] [--split valid] [--output FILE]
 
-Prints a table and writes JSON: {"kinds": {kind: {"pictures", "rejected", "warned"}}, "pictures",
-"rejected_share", "ci95", "chest_transforms": {name: {"pictures", "rejected", "warned"}}}.
+Prints a table and writes JSON: {"kinds": {kind: {"images", "rejected", "warned"}}, "images",
+"rejected_share", "ci95", "chest_transforms": {name: {"images", "rejected", "warned"}}}.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def main() -> None:
     found = measure.report(kinds, transforms)
     for name, counted in (kinds | transforms).items():
         print(
-            f"{name:28}{counted['pictures']:6} rejected {counted['rejected']:5} "
+            f"{name:28}{counted['images']:6} rejected {counted['rejected']:5} "
             f"warned {counted['warned']:5}"
         )
     low, high = found["ci95"]

@@ -29,19 +29,19 @@ TRANSFORMS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 # Copies of a chest X-ray: name -> JPEG quality.
 COPIES = {"JPEG 90": 90, "JPEG 50": 50}
 
-Counts = dict[str, int]
+Counts = dict[str, int]  # "images", "rejected", "warned"
 
 
 def ood_images(predictor: Predictor) -> dict[str, Counts]:
-    """{kind: {"pictures", "rejected", "warned"}} of the images that are not chest X-rays."""
+    """Counts of the images that are not chest X-rays, by kind: {kind: Counts}."""
     return {
-        kind: counts(judge(predictor, (as_image(picture) for _, picture in pictures())))
-        for kind, pictures in KINDS.items()
+        kind: counts(judge(predictor, (as_read(image) for _, image in images())))
+        for kind, images in KINDS.items()
     }
 
 
 def chest_xrays(predictor: Predictor, files: list[Path]) -> dict[str, Counts]:
-    """{copy or transform: counts} of chest X-rays, each file in every way."""
+    """Counts of chest X-rays by change and by copy: {change or copy: Counts}."""
     images = [imaging.read_image(file) for file in files]
     found = {}
     for name, change in TRANSFORMS.items():
@@ -54,57 +54,63 @@ def chest_xrays(predictor: Predictor, files: list[Path]) -> dict[str, Counts]:
 
 
 def judge(predictor: Predictor, images: Iterable[GreyImage]) -> list[Verdict]:
-    """The verdicts on images as read, one at a time."""
+    """The verdicts on images, one at a time."""
     return [predictor.predict([image])[0].verdict for image in images]
 
 
 def counts(verdicts: list[Verdict]) -> Counts:
-    """How many there are, were rejected, and were accepted with a warning."""
+    """The number of images, of rejected ones, and of accepted ones with a warning."""
     return {
-        "pictures": len(verdicts),
+        "images": len(verdicts),
         "rejected": sum(verdict.rejected is not None for verdict in verdicts),
         "warned": sum(bool(verdict.warnings) for verdict in verdicts),
     }
 
 
-def as_image(picture: Image.Image) -> GreyImage:
-    """An image as the reader hands it over when it is uploaded as PNG."""
-    # A few slices are smaller than the reader takes: a person would enlarge them.
-    scale = max(1, math.ceil(imaging.MIN_SIDE / min(picture.size)))
+def as_read(image: Image.Image) -> GreyImage:
+    """The image as the reader reads it from a PNG file."""
+    # A few slices are smaller than the reader's minimum, and are enlarged.
+    scale = max(1, math.ceil(imaging.MIN_SIDE / min(image.size)))
     file = io.BytesIO()
-    picture.resize((picture.width * scale, picture.height * scale)).save(file, "PNG")
+    image.resize((image.width * scale, image.height * scale)).save(file, "PNG")
     return imaging.read_image(file.getvalue())
 
 
 def as_jpeg(image: GreyImage, quality: int) -> GreyImage:
-    """The image as it comes back from a JPEG file of that quality."""
+    """The image as the reader reads it from a JPEG file of this quality."""
     file = io.BytesIO()
     Image.fromarray(imaging.eight_bits(image)).save(file, "JPEG", quality=quality)
     return imaging.read_image(file.getvalue())
 
 
 def files_of(folder: Path, images: Path, split: str) -> list[Path]:
-    """The images of a split of the model folder's splits.csv that lie in images/images."""
+    """Paths of the images of one set.
+
+    Args:
+        folder: Model folder, whose splits.csv names the images of each set.
+        images: Folder with the images in `images/`; those that are missing are left out.
+        split: Name of the set: "train", "valid" or "test".
+    """
     with (folder / model_folder.SPLITS).open(newline="") as file:
         names = [row["image_index"] for row in csv.DictReader(file) if row["split"] == split]
     return [path for name in names if (path := images / "images" / name).is_file()]
 
 
 def report(kinds: dict[str, Counts], transforms: dict[str, Counts]) -> dict[str, Any]:
-    """The object that the command writes."""
-    pictures = sum(kind["pictures"] for kind in kinds.values())
+    """The object that `python -m benchmarks.ood_images` writes."""
+    images = sum(kind["images"] for kind in kinds.values())
     rejected = sum(kind["rejected"] for kind in kinds.values())
     return {
         "kinds": kinds,
-        "pictures": pictures,
-        "rejected_share": rejected / pictures,
-        "ci95": wilson(rejected, pictures),
+        "images": images,
+        "rejected_share": rejected / images,
+        "ci95": wilson(rejected, images),
         "chest_transforms": transforms,
     }
 
 
 def wilson(successes: int, trials: int) -> list[float]:
-    """95 % interval of a share (Wilson 1927)."""
+    """95 % interval of a share (Wilson, 1927)."""
     z = 1.959964
     share = successes / trials
     centre = share + z * z / (2 * trials)

@@ -42,7 +42,7 @@ def render(config: Config, metrics: Metrics, ood: dict[str, Any] | None = None) 
         config: Of the model.
         metrics: Of the model on its test images.
         ood: The results on out-of-distribution images, as `benchmarks.ood_images` writes them:
-            {"kinds": {kind: {"pictures", "rejected", "warned"}}, "rejected_share", "ci95",
+            {"kinds": {kind: {"images", "rejected", "warned"}}, "rejected_share", "ci95",
             "chest_transforms": like "kinds"}.
     """
     runs = _runs(config.training)

@@ -22,12 +22,12 @@ from cxr_labels import DISPLAY, FINDINGS, LABELS, NIH_PREVALENCE, NO_FINDING
 
 TRIED = {
     "kinds": {
-        "hand_image": {"pictures": 12, "rejected": 11, "warned": 1},
-        "photograph": {"pictures": 41, "rejected": 40, "warned": 0},
+        "hand_image": {"images": 12, "rejected": 11, "warned": 1},
+        "photograph": {"images": 41, "rejected": 40, "warned": 0},
     },
     "rejected_share": 0.9623,
     "ci95": [0.9012, 0.9876],
-    "chest_transforms": {"turned": {"pictures": 51, "rejected": 10, "warned": 33}},
+    "chest_transforms": {"turned": {"images": 51, "rejected": 10, "warned": 33}},
 }
 
 

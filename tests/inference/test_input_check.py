@@ -48,18 +48,18 @@ def fitted() -> tuple[InputCheck, dict[str, np.ndarray]]:
 
 def test_ood_images_are_rejected(predictor: Predictor):
     found = measure.report(measure.ood_images(predictor), {})
-    assert found["pictures"] >= 150
+    assert found["images"] >= 150
     assert len(KINDS) >= 10
     assert found["rejected_share"] >= 0.95, found["kinds"]
-    assert all(kind["rejected"] >= 0.7 * kind["pictures"] for kind in found["kinds"].values())
+    assert all(kind["rejected"] >= 0.7 * kind["images"] for kind in found["kinds"].values())
 
 
 def test_held_out_images_are_not_rejected(predictor: Predictor, held_out):
     images = map(imaging.read_image, held_out)
     found = measure.counts(measure.judge(predictor, images))
-    assert found["pictures"] >= 200
-    assert found["rejected"] <= 0.01 * found["pictures"]
-    assert found["warned"] <= 0.04 * found["pictures"]
+    assert found["images"] >= 200
+    assert found["rejected"] <= 0.01 * found["images"]
+    assert found["warned"] <= 0.04 * found["images"]
 
 
 def test_copies_in_jpeg_are_not_rejected(predictor, held_out):
@@ -199,9 +199,9 @@ def test_numbers_for_another_network_are_rejected(fitted, tmp_path):
         InputCheck.load(tmp_path, entry, SIZE + 1)
 
 
-def test_all_pictures_of_a_kind_differ():
-    for kind, pictures in KINDS.items():
-        small = [np.asarray(p.convert("RGB").resize((32, 32))).tobytes() for _, p in pictures()]
+def test_all_images_of_a_kind_differ():
+    for kind, images in KINDS.items():
+        small = [np.asarray(p.convert("RGB").resize((32, 32))).tobytes() for _, p in images()]
         assert len(set(small)) == len(small), kind
 
 
