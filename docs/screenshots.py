@@ -2,7 +2,8 @@
 
     python docs/screenshots.py
 
-They show an example image of this repository. Needs Chromium and requirements-dev.txt.
+They show an example image of this repository. Needs Chromium, a font with Chinese characters, and
+requirements-dev.txt.
 """
 
 import io
@@ -21,7 +22,7 @@ from cxr import atomic  # noqa: E402
 
 IMAGE = ROOT / "examples" / "chest_rg1.png"
 FINDING = "Nodule"
-SIZE = {"width": 1200, "height": 1010}
+SIZE = {"width": 1200, "height": 906}
 
 
 def screenshot(browser, address: str, scheme: str) -> bytes:
