@@ -8,10 +8,11 @@ Arrays over resamples have shape [1 + B]: place 0 is the sample itself, in which
 once, and the B resamples follow. NaN stands for an undefined metric.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 from cxr.evaluation import scoring
 from cxr.inference.probability import shift
@@ -21,7 +22,7 @@ RESAMPLES = 1000
 DRAWS = 50  # of labels, for the calibration error of a calibrated model
 
 _Z = 1.959963984540054  # of the normal distribution, two-sided 95 %
-_CELLS = 100_000  # images times resamples that are computed at once: what a cache can hold
+_CELLS = 500_000  # rows times resamples that are computed at once: what a cache can hold
 _SAME = 1e-9  # metrics nearer than this are equal
 
 
@@ -31,7 +32,7 @@ class Resamples:
 
     Attributes:
         patient_of: Index of each image's patient, [N].
-        counts: How often each patient counts, [1 + B, patients]; 1 in the first row.
+        counts: How often each patient counts, [1 + B, P]; 1 in the first row.
     """
 
     patient_of: np.ndarray
@@ -45,16 +46,27 @@ class Resamples:
         """How many patients the images have, or some of the images (a mask [N])."""
         return len(np.unique(self.patient_of if images is None else self.patient_of[images]))
 
-    def each(self, metric: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """The metric in every resample, [1 + B, ...].
+    def by_patient(
+        self, rows: np.ndarray, images: np.ndarray, count: int, values: np.ndarray | None = None
+    ) -> sparse.csr_array:
+        """Sums over the images of each patient, [count, P].
 
         Args:
-            metric: Takes how often images count, float64 [b, N]; returns [b, ...].
+            rows: The row to which each of the images is added, [n].
+            images: The images' places, [n].
+            count: Number of rows.
+            values: What is added, [n]; 1 if None.
         """
-        size = max(1, _CELLS // max(1, len(self.patient_of)))
-        starts = range(0, len(self.counts), size)
-        parts = (self.counts[k : k + size, self.patient_of].astype(np.float64) for k in starts)
-        return np.concatenate([metric(part) for part in parts])
+        values = np.ones(len(rows)) if values is None else values
+        shape = (count, self.counts.shape[1])
+        return sparse.csr_array((values, (rows, self.patient_of[images])), shape)
+
+    def sums(self, *by_patient: sparse.csr_array) -> Iterator[tuple[np.ndarray, ...]]:
+        """Sums over the patients in some resamples after the other, each [count, b]."""
+        size = max(16, _CELLS // max(1, *(matrix.shape[0] for matrix in by_patient)))
+        for start in range(0, len(self.counts), size):
+            part = self.counts[start : start + size].T.astype(np.float64)
+            yield tuple(matrix @ part for matrix in by_patient)
 
 
 def draw(patients: np.ndarray, seed: int = 0, resamples: int = RESAMPLES) -> Resamples:
@@ -84,31 +96,28 @@ def ranking(drawn: Resamples, target: np.ndarray, score: np.ndarray) -> tuple[np
     Returns:
         Two arrays [1 + B]; NaN where a resample has no positives or no negatives.
     """
-    if not len(target):
-        undefined = np.full(len(drawn.counts), np.nan)
-        return undefined, undefined
-    order = np.argsort(-score, kind="stable")
-    falling, positive = score[order], target[order].astype(bool)
-    starts = np.flatnonzero(np.diff(falling, prepend=np.inf))  # of images with one score
-
-    def metric(weights: np.ndarray) -> np.ndarray:
-        weights = weights[:, order]
-        found = np.add.reduceat(weights * positive, starts, axis=1)
-        wrong = np.add.reduceat(weights * ~positive, starts, axis=1)
-        true, false = np.cumsum(found, axis=1), np.cumsum(wrong, axis=1)
-        positives, negatives = true[:, -1], false[:, -1]
-        beaten = (found * (negatives[:, None] - false + wrong / 2)).sum(1)
-        precision = true / np.maximum(true + false, 1)
+    positive = target.astype(bool)
+    found_at, lost = np.flatnonzero(positive), np.flatnonzero(~positive)
+    # From the highest score down: the scores of positives, and where negatives lie among them.
+    levels, level = np.unique(-score[positive], return_inverse=True)
+    below = np.searchsorted(levels, -score[~positive])
+    ties = np.append(levels, np.inf)[below] == -score[~positive]
+    count = len(levels)
+    by_patient = (
+        drawn.by_patient(level, found_at, count),
+        drawn.by_patient(below[ties], lost[ties], count),
+        drawn.by_patient(below[~ties], lost[~ties], count + 1),
+    )
+    aurocs, precisions = [], []
+    for found, tied, between in drawn.sums(*by_patient):
+        true, false = np.cumsum(found, 0), np.cumsum(between[:-1] + tied, 0)
+        positives, negatives = found.sum(0), between.sum(0) + tied.sum(0)
         defined = (positives > 0) & (negatives > 0)
-        return np.stack(
-            [
-                _ratio(beaten, positives * negatives, defined),
-                _ratio((found * precision).sum(1), positives, defined),
-            ],
-            1,
-        )
-
-    return tuple(drawn.each(metric).T)
+        beaten = (found * (negatives - false + tied / 2)).sum(0)
+        precision = (found * true / np.maximum(true + false, 1)).sum(0)
+        aurocs.append(_ratio(beaten, positives * negatives, defined))
+        precisions.append(_ratio(precision, positives, defined))
+    return np.concatenate(aurocs), np.concatenate(precisions)
 
 
 def share(drawn: Resamples, hits: np.ndarray, among: np.ndarray) -> np.ndarray:
@@ -122,13 +131,13 @@ def share(drawn: Resamples, hits: np.ndarray, among: np.ndarray) -> np.ndarray:
     Returns:
         [1 + B] or [1 + B, C]; NaN where a resample has no case.
     """
-    hits, among = hits.astype(np.float64), among.astype(np.float64)
-
-    def metric(weights: np.ndarray) -> np.ndarray:
-        cases = weights @ among
-        return _ratio(weights @ hits, cases, cases > 0)
-
-    return drawn.each(metric)
+    columns = np.column_stack([hits, among])
+    images, rows = np.nonzero(columns)
+    values = columns[images, rows].astype(np.float64)
+    by_patient = drawn.by_patient(rows, images, columns.shape[1], values)
+    totals = np.concatenate([total for (total,) in drawn.sums(by_patient)], 1).T
+    found, cases = np.split(totals, 2, axis=1)
+    return _ratio(found, cases, cases > 0).reshape(len(found), *hits.shape[1:])
 
 
 def calibration_error(
@@ -136,33 +145,35 @@ def calibration_error(
 ) -> np.ndarray:
     """`scoring.ece` of one label, [1 + B], with the images weighted to a prevalence.
 
+    All resamples use the bins of the sample itself.
+
     Args:
         drawn: The resamples of the N images.
         target: 0 or 1, [N].
         probability: At `prevalence`, [N].
         prevalence: Share of the label after weighting.
     """
-
-    order = np.argsort(probability, kind="stable")
-    rising, positive = probability[order], target[order].astype(bool)
-    starts = np.flatnonzero(np.diff(rising, prepend=-1.0))  # of images with one probability
-
-    def metric(weights: np.ndarray) -> np.ndarray:
-        weights = weights[:, order]
-        positives, negatives = weights @ positive, weights @ ~positive
-        defined = ((positives > 0) & (negatives > 0))[:, None]
-        each = _ratio(np.full_like(defined, prevalence, float), positives[:, None], defined)
-        other = _ratio(np.full_like(defined, 1 - prevalence, float), negatives[:, None], defined)
-        restated = weights * np.where(positive, each, other)  # of sum 1
-        mass = np.add.reduceat(restated, starts, axis=1)
-        gap = np.add.reduceat(restated * (rising - positive), starts, axis=1)
-        middle = np.nan_to_num(np.cumsum(mass, axis=1) - mass / 2)
-        place = np.minimum((middle * scoring.BINS).astype(int), scoring.BINS - 1)
-        place += scoring.BINS * np.arange(len(place))[:, None]
-        gaps = np.bincount(place.ravel(), gap.ravel(), scoring.BINS * len(place))
-        return np.abs(gaps.reshape(len(place), scoring.BINS)).sum(1)
-
-    return drawn.each(metric)
+    weights = scoring.restating_weights(target, prevalence)
+    if weights is None:
+        return np.full(len(drawn.counts), np.nan)
+    positive = target.astype(bool)
+    # Of each bin the sum of probability - label, over its negatives, then over its positives.
+    place = scoring.bins(probability, weights) + scoring.BINS * positive
+    images, count = np.arange(len(place)), 2 * scoring.BINS
+    errors = []
+    for gaps, images_of in drawn.sums(
+        drawn.by_patient(place, images, count, probability - positive),
+        drawn.by_patient(place, images, count),
+    ):
+        (negative_gaps, positive_gaps), (negatives, positives) = (
+            np.split(sums, 2) for sums in (gaps, images_of)
+        )
+        negatives, positives = negatives.sum(0), positives.sum(0)
+        defined = (negatives > 0) & (positives > 0)
+        each = _ratio(np.full(len(defined), prevalence), positives, defined)
+        other = _ratio(np.full(len(defined), 1 - prevalence), negatives, defined)
+        errors.append(np.abs(each * positive_gaps + other * negative_gaps).sum(0))
+    return np.concatenate(errors)
 
 
 def error_if_calibrated(

@@ -1,31 +1,30 @@
-"""Two numbers per label that make the network's logits keep their word.
+"""Platt scaling per label, with shrinkage towards a fit common to all findings.
 
-Per label a slope a and an offset b are fitted by logistic regression of the outcome on the logit
-of the validation images (Cox 1958; Platt 1999). A finding with five positives there cannot hold
-two free numbers: its own fit is mostly noise. So each label's fit is drawn towards what all
-findings have in common, the more the less its own images say (empirical Bayes; Efron and Morris,
-"Data analysis using Stein's estimator and its generalizations", 1975):
+For each label a slope a and an offset b are fitted by logistic regression of the label on the logit
+of the validation images (Cox 1958; Platt 1999). A finding with five positives there does not
+support two free parameters: its own fit is mostly noise. So each label's fit is shrunk towards a
+common fit, the more the fewer images it has (empirical Bayes; Efron and Morris, "Data analysis
+using Stein's estimator and its generalizations", 1975):
 
 1. The logit z of a label is stretched about that label's centre c, the log-odds of its mean
-   predicted probability, and moved: log-odds = c + s (z - c) + d. A net that is too sure of itself
-   is so about what it expects of each label; stretching about 0 would move rare labels most.
+   predicted probability, and moved: log-odds = c + s (z - c) + d. A network that is too confident
+   is so relative to what it expects of each label; stretching about 0 would move rare labels most.
 2. One (log s, d) is fitted to the 14 findings together: the common fit.
-3. Each label's (log s, d) maximises its likelihood and a Gaussian around the common fit. The
-   Gaussian's widths, how much labels truly differ, are estimated by expectation maximisation,
-   with a prior as strong as two labels at `SPREAD`, because the estimate of a spread from a dozen
-   groups is else often zero (Chung et al., "A nondegenerate penalized likelihood estimator for
-   variance parameters in multilevel models", 2013).
+3. Each label's (log s, d) maximises its likelihood times a Gaussian around the common fit. The
+   Gaussian's widths, how much labels truly differ, are estimated by expectation maximisation. They
+   have a prior as strong as two labels at `SPREAD`, because without it the estimate of a spread
+   from a dozen groups is often zero (Chung et al., "A nondegenerate penalized likelihood estimator
+   for variance parameters in multilevel models", 2013).
 
-The slope is exp(log s), so that it is positive and no ranking is turned round.
+The slope is exp(log s), so it is positive and never reverses a ranking.
 
-Images count equally, also those of patients with many: a probability is a promise on images, and
-patients with more images carry more findings, so that weighing patients equally would promise
-another share. But images of one patient are alike and say less than as many patients would. How
-much less, the design effect, is measured at the common fit by the sum of scores within patients
-against that within images, and all likelihoods are divided by it (Rao and Scott 1984), which draws
-labels closer to the common fit.
+All images count equally. Patients with more images carry more findings, so counting patients
+equally would change the share of each label. But images of one patient are alike and carry less
+information than as many patients would. This design effect is measured at the common fit, by the
+score sums within patients against those within images, and all likelihoods are divided by it (Rao
+and Scott 1984), which shrinks labels further.
 
-The fit is for the training prevalence, where the validation images have another share of a label:
+The fit is for the training prevalence. Where the share of a label differs in the validation images,
 their log-odds are moved by the difference while fitting (Prentice and Pyke 1979).
 """
 
@@ -38,7 +37,7 @@ from cxr.inference.probability import log_odds, log_odds_shift, sigmoid
 from cxr_labels import FINDINGS, LABELS
 
 SPREAD = np.array([0.2, 0.2])  # of log slope and offset between labels, before seeing data
-_SPREAD_LABELS = 2.0  # how many labels that guess is worth
+_SPREAD_LABELS = 2.0  # weight of that guess, in labels
 _WEAK = np.array([1.0, 1.0])  # widths of the prior that keeps a fit of many positives finite
 _ROUNDS = 200
 _TOLERANCE = 1e-8
@@ -46,9 +45,12 @@ _TOLERANCE = 1e-8
 
 @dataclass(frozen=True)
 class _Images:
-    """Validation images of one label, or of several one after the other.
+    """Validation images of one label, or of several labels concatenated.
 
-    stretched: z - c. fixed: what is added to the log-odds besides, c and the shift of prevalence.
+    Attributes:
+        stretched: z - c, [N].
+        fixed: What is added to the log-odds: c and the shift of prevalence.
+        outcome: 0 or 1, [N].
     """
 
     stretched: np.ndarray
@@ -62,13 +64,21 @@ class _Images:
 def fit(
     logits: np.ndarray, targets: np.ndarray, patients: np.ndarray, prevalence: np.ndarray
 ) -> dict[str, tuple[float, float]]:
-    """(a, b) of each label: sigmoid(a * logit + b) is its probability at `prevalence`.
+    """Fits the calibration of each label.
 
-    logits, targets: [N, 15] of the validation images; patients: [N]; prevalence: [15], the shares
-    at which the model was trained. a > 0. A label without positives or without negatives gets
-    the common fit. "No Finding" has no part in it and is hardly drawn to it: it is frequent
-    enough to stand alone, what is missing in the findings is too much in it, and how far findings
-    lie apart says nothing of it. The identity, nearly, where the logits are calibrated already.
+    A label without positives or without negatives gets the common fit. "No Finding" does not
+    contribute to the common fit and is hardly shrunk towards it: it is frequent enough for a fit of
+    its own, and its error is opposite to that of the findings.
+
+    Args:
+        logits: Of the validation images, [N, 15].
+        targets: 0 or 1, [N, 15].
+        patients: [N].
+        prevalence: Shares of the labels in the training images, [15].
+
+    Returns:
+        {label: (a, b)}: sigmoid(a * logit + b) is the probability at `prevalence`, and a > 0. It
+        is nearly the identity if the logits are calibrated already.
     """
     logits = np.asarray(logits, np.float64)
     centres = log_odds(sigmoid(logits).mean(0))
@@ -102,9 +112,9 @@ def fit(
 def _maximum(
     images: _Images, centre: np.ndarray, widths: np.ndarray, effect: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where likelihood (divided by `effect`) times Gaussian is highest, and its covariance there.
+    """The maximum of likelihood (divided by `effect`) times Gaussian, and the covariance there.
 
-    Fisher scoring; a step that does not climb is halved.
+    By Fisher scoring; a step that does not improve is halved.
     """
     at = centre.copy()
     height = _height(images, at, centre, widths, effect)
@@ -139,7 +149,7 @@ def _derivatives(images: _Images, at: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _inputs(images: _Images, at: np.ndarray) -> np.ndarray:
-    """Change of the log-odds with log slope and offset, [N, 2]."""
+    """Derivatives of the log-odds by log slope and offset, [N, 2]."""
     return np.stack([np.exp(at[0]) * images.stretched, np.ones(len(images.stretched))], 1)
 
 
@@ -153,7 +163,7 @@ def _joined(parts: Iterable[_Images]) -> _Images:
 
 
 def _design_effect(findings: list[_Images], at: np.ndarray, patients: np.ndarray) -> float:
-    """By how much images of one patient say less than images of as many patients; 1 or more."""
+    """The design effect of several images per patient; 1 or more."""
     _, owner = np.unique(patients, return_inverse=True)
     within_patients = within_images = 0.0
     for images in findings:
@@ -161,7 +171,7 @@ def _design_effect(findings: list[_Images], at: np.ndarray, patients: np.ndarray
         _, information = _derivatives(images, at)
         scores = inputs * (images.outcome - sigmoid(images.log_odds(at)))[:, None]
         by_patient = np.stack([np.bincount(owner, column) for column in scores.T], 1)
-        # Each number counts alike: scores are taken in units of their own information.
+        # Both parameters count alike: scores are in units of their own information.
         units = np.maximum(np.diag(information), 1e-12)
         within_patients += float((by_patient**2 / units).sum())
         within_images += float((scores**2 / units).sum())
@@ -169,7 +179,7 @@ def _design_effect(findings: list[_Images], at: np.ndarray, patients: np.ndarray
 
 
 def _spread(findings: list[_Images], common: np.ndarray, effect: float) -> np.ndarray:
-    """How far labels lie from the common fit: the Gaussian's two widths."""
+    """The Gaussian's two widths: how far labels lie from the common fit."""
     spread = SPREAD
     for _ in range(_ROUNDS):
         squares = _SPREAD_LABELS * SPREAD**2

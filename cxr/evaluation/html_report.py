@@ -27,9 +27,9 @@ EACH = 3  # images of a kind
 _SIDE = 184  # px of a small image
 _QUALITY = 80
 _KINDS = {
-    FOUND: "Highest scores among images with it",
-    FALSE_ALARM: "Highest scores among images without it",
-    MISSED: "Lowest scores among images with it",
+    FOUND: "Highest probabilities among images with it",
+    FALSE_ALARM: "Highest probabilities among images without it",
+    MISSED: "Lowest probabilities among images with it",
 }
 _PLOTS = {  # name of the plot -> what it shows, for those who do not see it
     "auroc": "Dot plot: AUROC of each label with its 95 % interval, highest first; the table of "
@@ -56,14 +56,14 @@ class Case:
         probability: Of that label, at the stated prevalence.
         flagged: Whether that label is flagged.
         labels: The image's labels in the data.
-        picture: JPEG, as `thumbnail` makes it.
+        jpeg: The file that `thumbnail` makes.
     """
 
     image: str
     probability: float
     flagged: bool
     labels: tuple[str, ...]
-    picture: bytes
+    jpeg: bytes
 
 
 @dataclass(frozen=True)

@@ -88,15 +88,20 @@ def ece(target: np.ndarray, probability: np.ndarray, weights: np.ndarray | None 
     return float(np.average(np.abs(predicted - observed), weights=mass))
 
 
+def bins(probability: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The bin 0..BINS-1 of each image; every bin has about the same weight. Arguments [N]."""
+    _, level = np.unique(probability, return_inverse=True)
+    mass = np.bincount(level, weights)
+    middle = (np.cumsum(mass) - mass / 2) / mass.sum()
+    return np.minimum((middle * BINS).astype(int), BINS - 1)[level]
+
+
 def _bins(
     target: np.ndarray, probability: np.ndarray, weights: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Weight, predicted share and observed share of each bin that is not empty."""
     weight = np.ones(len(target)) if weights is None else np.asarray(weights, np.float64)
-    _, level = np.unique(probability, return_inverse=True)
-    mass = np.bincount(level, weight)
-    middle = (np.cumsum(mass) - mass / 2) / mass.sum()
-    place = np.minimum((middle * BINS).astype(int), BINS - 1)[level]
+    place = bins(probability, weight)
     mass, predicted, observed = (
         np.bincount(place, weight * value, BINS) for value in (1.0, probability, target)
     )

@@ -32,20 +32,27 @@ def test_resampled_ranking_is_that_of_scikit_learn(seed):
 
 
 @SEEDS
-def test_resampled_shares_and_calibration_are_those_of_the_images(seed):
-    """Shares and calibration error of every resample are those of the weighted images."""
+def test_resampled_shares_are_those_of_the_images(seed):
+    """Shares of every resample are weighted; the calibration error of the sample is `ece`."""
     target, score, _ = some_images(seed)
     patients = np.random.default_rng(seed).integers(0, 120, len(target))
     drawn = bootstrap.draw(patients, seed, 5)
     shares = bootstrap.share(drawn, (score > 0.4) & (target == 1), target == 1)
-    errors = bootstrap.calibration_error(drawn, target, score, 0.1)
-    weights = [np.ones(len(target)), *patient_weights(patients, seed, 5)]
-    for share, error, weight in zip(shares, errors, weights, strict=True):
+    weights = patient_weights(patients, seed, 5)
+    for share, weight in zip(shares[1:], weights, strict=True):
         expected = sklearn.recall_score(target, score > 0.4, sample_weight=weight)
         assert share == pytest.approx(expected, abs=EXACT)
-        here = np.average(target, weights=weight)
-        weight = weight * np.where(target == 1, 0.1 / here, 0.9 / (1 - here))
-        assert error == pytest.approx(scoring.ece(target, score, weight), abs=EXACT)
+    expected = scoring.ece(target, score, scoring.restating_weights(target, 0.1))
+    errors = bootstrap.calibration_error(drawn, target, score, 0.1)
+    assert errors[0] == pytest.approx(expected, abs=EXACT)
+
+
+def test_resampled_calibration_error_of_a_constant_is_its_distance_from_the_share():
+    """At one probability for all images, weighting to a prevalence fixes it in every resample."""
+    target, _, _ = some_images(0)
+    drawn = bootstrap.draw(np.arange(300) // 3, 0, 20)
+    errors = bootstrap.calibration_error(drawn, target, np.full(300, 0.3), 0.1)
+    assert errors == pytest.approx(0.2)
 
 
 def test_shares_alone_and_together_are_the_same():
@@ -62,11 +69,11 @@ def test_chunks_of_resamples_are_put_together(monkeypatch):
     target, score, _ = some_images(0)
 
     def metrics() -> list[np.ndarray]:
-        drawn = bootstrap.draw(np.arange(300) // 3, 0, 7)
+        drawn = bootstrap.draw(np.arange(300) // 3, 0, 40)
         return [*bootstrap.ranking(drawn, target, score), bootstrap.share(drawn, target, score)]
 
     whole = metrics()
-    monkeypatch.setattr(bootstrap, "_CELLS", 600)
+    monkeypatch.setattr(bootstrap, "_CELLS", 1)
     assert np.allclose(whole, metrics(), rtol=0, atol=EXACT)
 
 
@@ -102,6 +109,7 @@ def operating_metrics(drawn, target, score):
     }
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_truth():
     """95 % intervals over patients hold the truth in 90 to 99 % of simulated studies.
 
@@ -126,6 +134,7 @@ def test_intervals_cover_the_truth():
     assert coverage["auroc over images"] < 0.85
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offset", [0.4, 1.0])
 def test_interval_of_the_calibration_error_covers_the_truth(offset):
     """Of a model whose log-odds are off by `offset`; labels of a patient's images are alike."""
@@ -179,6 +188,7 @@ def test_error_of_a_calibrated_model_knows_no_error_of_the_model():
     assert bootstrap.error_if_calibrated(given, given.mean()) < error / 4
 
 
+@pytest.mark.slow
 def test_interval_of_a_mean_average_precision_covers_the_truth():
     """Over findings with few positives, where plain percentiles lie too high."""
     rng = np.random.default_rng(0)

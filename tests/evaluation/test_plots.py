@@ -70,6 +70,7 @@ def test_undefined_label_is_named_in_the_plot(tmp_path):
     assert (whole != fewer).any()
 
 
+@pytest.mark.slow
 def test_plots_are_drawn_in_threads(tmp_path):
     """Two threads that draw at once give the same images as one."""
     targets, probabilities = measured.images(50)

@@ -85,13 +85,13 @@ def test_planted_underdiagnosis_is_found_and_said():
     found, _ = measure(table, targets, probabilities)
     gaps = {g.metric: g for g in found.gaps if g.by == "sex" and g.label is None}
     gap = gaps["underdiagnosis"]
-    assert gap.groups == ["F", "M"]
+    assert gap.groups == ("F", "M")
     assert 0 < gap.ci95[0] < gap.difference < gap.ci95[1]
     rates = [round(100 * found.sex[sex].underdiagnosis.value) for sex in ("F", "M")]
     low, high = (round(100 * end) for end in gap.ci95)
     assert gap.sentence == (
         f"Of images that carry a finding, nothing was flagged on {rates[0]} % for female patients "
-        f"and {rates[1]} % for male patients (difference {round(100 * gap['difference'])} points, "
+        f"and {rates[1]} % for male patients (difference {round(100 * gap.difference)} points, "
         f"95 % {low} to {high})."
     )
     assert gaps["sensitivity"].difference < 0
@@ -109,6 +109,7 @@ def test_planted_gap_of_one_finding_is_told_by_its_name():
     assert sentence.startswith("The AUROC of effusion is ")
 
 
+@pytest.mark.slow
 def test_gaps_by_chance_are_as_many_as_said():
     """Of all gaps that are examined where none is, about one in twenty is listed."""
     listed = examined = 0
@@ -117,7 +118,7 @@ def test_gaps_by_chance_are_as_many_as_said():
         listed += len(found.gaps)
         note = next(note for note in notes if "gaps between groups" in note)
         examined += int(note.split()[0])
-        assert f"{len(found['gaps'])} did." in note
+        assert f"{len(found.gaps)} did." in note
     assert 0.015 < listed / examined < 0.09
 
 
@@ -130,7 +131,7 @@ def test_mean_auroc_gap_compares_the_same_findings():
         targets[~women, k] = 0
         probabilities[:, k] = rng.random(len(table))
     found, _ = measure(table, targets, probabilities)
-    assert found.sex["F"]["mean_auroc"] < found.sex["M"]["mean_auroc"] - 0.1
+    assert found.sex["F"].mean_auroc.value < found.sex["M"].mean_auroc.value - 0.1
     assert ("sex", "mean_auroc") not in {(g.by, g.metric) for g in found.gaps}
 
 
@@ -198,7 +199,7 @@ def test_finding_without_threshold_is_left_to_the_aurocs():
     found = measure(table, targets, probabilities, thresholds={"Mass": THRESHOLD})[0].sex["M"]
     assert found.findings["Hernia"].sensitivity is None
     assert found.findings["Hernia"].auroc is not None
-    assert found.sensitivity.value == found.findings["Mass"].sensitivity
+    assert found.sensitivity == found.findings["Mass"].sensitivity
     nothing = measure(table, targets, probabilities, thresholds={})[0].sex["M"]
     assert nothing.underdiagnosis is None
     assert nothing.mean_auroc is not None
