@@ -206,5 +206,13 @@ def index(label: str) -> int:
     return _INDEX[label]
 
 
+def _fold(name: str) -> str:
+    """A name as `find_label` compares it: without case, spaces and underscores."""
+    return "".join(name.casefold().replace("_", " ").split())
+
+
+_BY_ANY_NAME = {_fold(name): label for label, shown in DISPLAY.items() for name in (label, shown)}
+
+
 def _place(row: int | None) -> str:
     return "" if row is None else f"Row {row}: "
