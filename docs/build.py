@@ -49,9 +49,8 @@ def starter() -> str:
     """The starter's results on its test set beside their controls, from its metrics.json."""
     found = metrics.read(STARTER)
     rows = [(row.what.en, row.value.en, row.control.en) for row in measured.headline(found)]
-    return (
-        f"On {found.n_images:,} images of {found.n_patients:,} unseen patients:\n\n"
-        + _table(("metric", "starter (95 % interval)", "control, without the image"), rows)
+    return f"On {found.n_images:,} images of {found.n_patients:,} unseen patients:\n\n" + _table(
+        ("metric", "starter (95 % interval)", "control, without the image"), rows
     )
 
 

@@ -8,7 +8,7 @@ as that word.
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -21,9 +21,8 @@ from cxr.evaluation import form, thresholds
 from cxr.model.metrics import Estimate, Finding, Metrics, Subgroups
 from cxr_labels import FINDINGS, LABELS
 
-if TYPE_CHECKING:  # evaluating needs neither fastai nor its seconds of import
+if TYPE_CHECKING:
     import pandas as pd
-    from fastai.data.core import DataLoaders
 
 _DPI = 110
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#222222")  # five to a panel
@@ -31,8 +30,13 @@ _BLUE, _ORANGE, _INK, _FAINT, _GRID = "#0072b2", "#d55e00", "#333333", "#9a9a9a"
 _PANEL = 5  # labels in a panel, cells in a row
 
 
-def batch(dls: "DataLoaders", path: Path) -> None:
-    """Nine training images as the network sees them, augmented, with labels and boxes."""
+def batch(dls: Any, path: Path) -> None:
+    """Nine training images as the network sees them, augmented, with labels and boxes.
+
+    Args:
+        dls: fastai's DataLoaders; fastai is not imported here, because evaluation works without.
+        path: PNG file.
+    """
     images, targets, box_maps = (part.cpu().numpy() for part in dls.train.one_batch())
     figure = Figure(figsize=(9, 10), layout="tight")
     axes = list(figure.subplots(3, 3).flat)

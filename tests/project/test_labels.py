@@ -83,6 +83,23 @@ def test_unknown_label_is_named_with_its_row(cell):
         parse_labels(cell, row=17)
 
 
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("Mass", "Mass"),
+        ("pneumonia", "Pneumonia"),
+        ("Pleural thickening", "Pleural_Thickening"),
+        (" PLEURAL_THICKENING ", "Pleural_Thickening"),
+        ("no finding", "No Finding"),
+        ("Scoliosis", None),
+        ("", None),
+    ],
+)
+def test_label_is_found_however_it_is_written(text, label):
+    """Case, spaces and underscores do not matter to `find_label`."""
+    assert cxr_labels.find_label(text) == label
+
+
 def test_unknown_label_without_a_row():
     """Without a row the message still names the label."""
     with pytest.raises(LabelError, match=r"^the label 'Scoliosis'"):
