@@ -6,15 +6,17 @@
     python train.py --data sample.zip --push-to-hub OWNER/NAME --private
     python train.py --data kaggle:nih-chest-xrays/sample
     python train.py --data sample.zip --output runs/sample --resume
+    python train.py --data sample.zip --output runs/sample --overwrite
     accelerate launch train.py --data nih/
 
 --data is the Kaggle sample, the full release, a zip of either, or its name on Kaggle. A run decodes
 every image once into a cache (in $CXR_CACHE, else ~/.cache/cxr), fine-tunes, exports, measures the
-exported file on the test patients, and leaves the model folder in --output. docs/training.md tells
-how to train elsewhere, and on several GPUs.
+exported file on the test patients, and writes the model folder --output. Until that is complete,
+the run works in a folder of the same name with ".partial" at its end. docs/training.md describes
+training on other machines and on several GPUs.
 
-Exit status: 0 when all was done, 1 when the training stopped, 2 for wrong usage, 3 when the model
-folder is complete but the push to the Hub failed; the command that sends it again is printed.
+Exit status: 0 when the run is complete, 1 when it stopped, 2 for wrong usage, 3 when the model
+folder is complete but could not be pushed to the Hub; the command that pushes it is printed.
 """
 
 import argparse
@@ -46,9 +48,9 @@ def main(command_line: list[str] | None = None) -> int:
 
 
 def _main(settings: Settings) -> int:
-    # torch.jit.script is deprecated in torch and used by fastai: nothing that a user can mend.
+    # fastai uses torch.jit.script, which is deprecated; users can do nothing about it.
     warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
-    # Not at the top: the processes that decode images import this file too, and need no torch.
+    # Not at the top: the processes that decode images import this file too, but do not need torch.
     from cxr.training import distributed, run
 
     pushed = settings.push_to_hub if distributed.is_main() else None
@@ -63,7 +65,7 @@ def _main(settings: Settings) -> int:
         return 1
     except KeyboardInterrupt:
         print(
-            f"Stopped by you; images decoded and epochs finished so far are kept: go on with "
+            "Stopped by you; decoded images and finished epochs are kept. Resume with "
             f"--output {settings.output} --resume.",
             file=sys.stderr,
         )
@@ -87,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--arch",
         metavar="NAME",
-        help="timm body with features at strides 16 and 32 (default: %(default)s)",
+        help="timm backbone with features at strides 16 and 32 (default: %(default)s)",
     )
     add(
         "--image-size",
@@ -99,30 +101,30 @@ def _parser() -> argparse.ArgumentParser:
         "--epochs",
         type=arguments.whole_number(0, 1000),
         metavar="N",
-        help="epochs that train body and head (default: %(default)s)",
+        help="epochs that train backbone and head (default: %(default)s)",
     )
     add(
         "--freeze-epochs",
         type=arguments.whole_number(0, 1000),
         metavar="N",
-        help="epochs before them that train the head alone (default: %(default)s)",
+        help="epochs of the head alone, before the others (default: %(default)s)",
     )
     add(
         "--lr",
         type=arguments.learning_rate,
         metavar="auto|X",
-        help="learning rate of the head; auto: by fastai's finder (default: auto)",
+        help="learning rate of the head; auto uses fastai's finder (default: auto)",
     )
     add(
         "--split",
         metavar="|".join(KINDS),
-        help="who is tested on; or the splits.csv of an earlier run (default: patient; random with "
-        "--recipe article)",
+        help="how images are split into training, validation and test set, or the splits.csv of an "
+        "earlier run (default: patient; random with --recipe article)",
     )
     add(
         "--recipe",
         choices=tuple(RECIPES),
-        help="article: the 2021 article's way, with fastai's own augmentation, flips and all, and "
+        help="article: as in the 2021 article, with fastai's own augmentation, flips included, and "
         "one threshold for all labels (default: %(default)s)",
     )
     add(
@@ -136,33 +138,38 @@ def _parser() -> argparse.ArgumentParser:
         "--boxes",
         type=Path,
         metavar="FILE",
-        help="BBox_List_2017.csv: teaches the maps where findings lie, and tests them",
+        help="BBox_List_2017.csv: boxes of findings, which train and test the heatmaps",
     )
     add(
         "--start",
         type=Path,
         nargs="+",
         metavar="FOLDER",
-        help="model folders to go on from, their weights averaged (default: ImageNet's weights); "
-        "with 0 epochs of both kinds the average itself is measured",
+        help="model folders whose averaged weights the training starts from (default: ImageNet's "
+        "weights); with 0 epochs of both kinds the average itself is measured",
     )
     add(
         "--mirror",
         action="store_true",
-        help="turn half of the training images left to right: the maps point better, but the "
-        "network learns less of what differs between left and right",
+        help="mirror half of the training images: the heatmaps become more precise, but the "
+        "network learns less about differences between left and right",
     )
     add(
         "--seed",
         type=arguments.whole_number(0, 2**32 - 1),
         metavar="N",
-        help="of split and training (default: %(default)s)",
+        help="seed of split and training (default: %(default)s)",
     )
     add(
         "--resume",
         action="store_true",
-        help="go on with the training in --output that was cut off, after its last finished epoch; "
-        "the other options as they were",
+        help="resume the interrupted training of --output after its last finished epoch; the other "
+        "options must be the same",
+    )
+    add(
+        "--overwrite",
+        action="store_true",
+        help="replace the finished model in --output when the new one is complete",
     )
     add(
         "--push-to-hub",
@@ -173,7 +180,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--private",
         action="store_true",
-        help="with --push-to-hub: make a new repository one that only you can see",
+        help="with --push-to-hub: make a new repository private",
     )
     by_recipe = dict.fromkeys(RECIPES[DEFAULT])  # None: taken from the recipe later
     parser.set_defaults(**_DEFAULTS | by_recipe)

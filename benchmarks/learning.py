@@ -15,8 +15,8 @@ from fastcore.basics import GetAttr
 
 from cxr import machine
 from cxr.datasets import boxes, nih
-from cxr.training import learner, net, pixels
-from cxr.training.images import Images
+from cxr.training import learner, loaders, net, pixels
+from cxr.training.loaders import Images
 from cxr.training.settings import Settings
 
 SIZE = Settings.image_size  # side in pixels
@@ -40,12 +40,12 @@ def learning(data: Path, model: Path, size: int = SIZE) -> Iterator[Learner]:
     images = images_of(data, size)
     rows = np.arange(len(images.names))
     with tempfile.TemporaryDirectory() as folder:
-        dls = learner.make_dls(images, rows, rows[:1], learner.batch_size())
+        dls = loaders.make_dls(images, rows, rows[:1], learner.batch_size())
         trained = net.load(model).train()
         learn = learner.make_learner(dls, trained, learner.BOX_WEIGHT, Path(folder))
         learn.remove_cb(learn.progress)
         if learn.dls.device.type == "cpu":
-            learn.freeze_to(1)
+            learner.freeze(learn, 1)
         yield learn
 
 

@@ -52,12 +52,12 @@ def feed(data: Path, model: Path) -> list[Metric]:
 
     from benchmarks import learning
     from cxr.datasets import nih
-    from cxr.training import learner
+    from cxr.training import learner, loaders
 
     machine.keep_freed_memory()  # as in a training; the plain pipeline gains by it too
     images = learning.images_of(data)
     rows = np.arange(len(images.names))
-    cached = learner.make_dls(images, rows, rows[:1], learner.batch_size())
+    cached = loaders.make_dls(images, rows, rows[:1], learner.batch_size())
     places = nih.load(data).source.places
     plain = DataBlock(
         blocks=(ImageBlock(PILImageBW), MultiCategoryBlock(encoded=True, vocab=list(LABELS))),
@@ -74,7 +74,7 @@ def feed(data: Path, model: Path) -> list[Metric]:
 def step(data: Path, model: Path) -> list[Metric]:
     """A training step with a new batch, relative to a step on one repeated batch."""
     from benchmarks import learning
-    from cxr.training.learner import WeightAverage
+    from cxr.training.callbacks import WeightAverage
 
     with learning.learning(data, model) as learn:
         turns = learning.Turns(learn.dls.train, turns=8)

@@ -1,4 +1,4 @@
-"""The official boxes: where on an image radiologists marked a finding."""
+"""The official boxes: where radiologists marked a finding on an image."""
 
 import csv
 import io
@@ -9,28 +9,38 @@ from pathlib import Path
 import numpy as np
 
 import cxr_labels
-from cxr.datasets.nih import IMAGE, DataError
+from cxr.datasets.files import DataError
+from cxr.datasets.nih import IMAGE
 from cxr_labels import LabelError
 
-ORIGINAL_SIDE = 1024  # boxes are given in pixels of the release's 1024x1024 images
+ORIGINAL_SIDE = 1024  # boxes are in pixels of the release's 1024x1024 images
 GRID = 32  # side of the box maps that training uses
-_TOLERANCE = 1  # px that a box may reach over the far edges: its numbers are rounded
+_TOLERANCE = 1  # pixels that a box may exceed the far edges by: its numbers are rounded
 
 Box = tuple[int, float, float, float, float]
 
 
 @dataclass(frozen=True)
 class Boxes:
-    """Boxes by image, each (label index, x, y, w, h) with lengths as shares of the side, 0..1."""
+    """The boxes of a data set.
+
+    Attributes:
+        of_image: {image name: boxes}, each box as (label index, x, y, w, h) in fractions of the
+            image's sides, 0..1.
+    """
 
     of_image: dict[str, list[Box]] = field(default_factory=dict)
 
     def images_known(self, names: set[str]) -> int:
-        """How many of the named images have a box."""
+        """Counts the images among `names` that have a box."""
         return len(names & self.of_image.keys())
 
     def map_of(self, image: str) -> np.ndarray:
-        """uint8 [15, 32, 32]: the share of each cell that a box of the label covers, 0..255."""
+        """Returns the box maps of an image: the share of each cell that a box covers.
+
+        Returns:
+            uint8 [15, 32, 32], 0..255.
+        """
         maps = np.zeros((len(cxr_labels.LABELS), GRID, GRID), np.uint8)
         for label, x, y, w, h in self.of_image.get(image, ()):
             cover = np.outer(_cover(y, h), _cover(x, w))
@@ -48,10 +58,15 @@ def read(path: str | Path) -> Boxes:
 
 
 def parse(content: bytes, name: str = "BBox_List_2017.csv") -> Boxes:
-    """Reads the list's bytes: image, finding, x, y, w, h in pixels of the 1024x1024 images.
+    """Parses the list of boxes: image, finding, x, y, w, h in pixels of the 1024x1024 images.
 
-    Raises DataError when they are not such a list or a box does not lie on its image, LabelError on
-    an unknown finding; the message is one sentence that names the file.
+    Args:
+        content: The bytes of the file.
+        name: The name of the file, for messages.
+
+    Raises:
+        DataError: It is not such a list, or a box is not on its image.
+        LabelError: A finding is unknown.
     """
     try:
         text = content.decode("utf-8-sig")
@@ -77,16 +92,16 @@ def parse(content: bytes, name: str = "BBox_List_2017.csv") -> Boxes:
 
 
 def _box(cells: list[str], place: str) -> Box:
-    """The box in a row, whose header spells "Bbox [x,y,w,h]" over four columns."""
+    """The box of a row; the header spells "Bbox [x,y,w,h]" over four columns."""
     try:
         label = cxr_labels.parse_label(cells[1] if len(cells) > 1 else "")
     except LabelError as error:
         raise LabelError(f"{place}: {error}") from error
     if label == cxr_labels.NO_FINDING:
-        raise DataError(f"{place} has a box of {label!r}, which lies nowhere on an image.")
+        raise DataError(f"{place} has a box of {label!r}, which has no place on an image.")
     try:
         x, y, w, h = map(float, cells[2:6])
-    except ValueError as error:  # fewer than four are such an error too
+    except ValueError as error:  # also raised for fewer than four
         raise DataError(f"{place} has a box without four numbers.") from error
     if not all(map(math.isfinite, (x, y, w, h))):
         raise DataError(f"{place} has a box without four finite numbers.")
@@ -99,7 +114,7 @@ def _box(cells: list[str], place: str) -> Box:
 
 
 def _cover(start: float, length: float) -> np.ndarray:
-    """Share of each of the 32 cells along one side that [start, start + length] covers."""
+    """The share of each of the 32 cells along one side that [start, start + length] covers."""
     edges = np.arange(GRID + 1) / GRID
     overlap = np.minimum(edges[1:], start + length) - np.maximum(edges[:-1], start)
     return np.clip(overlap, 0, None) * GRID

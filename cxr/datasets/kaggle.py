@@ -1,7 +1,7 @@
-"""Data sets from Kaggle: `--data kaggle:OWNER/NAME`, by Kaggle's own client, an optional extra.
+"""Downloads data sets from Kaggle (`kaggle:OWNER/NAME`) with Kaggle's own client, an extra.
 
-The client keeps what it downloaded in $KAGGLEHUB_CACHE, else ~/.cache/kagglehub, and goes on where
-a download broke off.
+The client keeps its downloads in $KAGGLEHUB_CACHE, else ~/.cache/kagglehub, and resumes interrupted
+ones.
 """
 
 import re
@@ -9,16 +9,20 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from cxr.datasets.nih import DataError
+from cxr.datasets.files import DataError
 
 PREFIX = "kaggle:"
 _HANDLE = re.compile(r"[\w-]+/[\w-]+(/versions/[1-9]\d*)?", re.ASCII)
 
 
 def locate(data: Path) -> Path:
-    """Where the data lies: for kaggle:OWNER/NAME the folder that it is downloaded to, else `data`.
+    """Downloads `kaggle:OWNER/NAME`.
 
-    Raises DataError with what is wrong with the name, the client, the credentials or the network.
+    Returns:
+        The folder of the download; any other `data` as it is.
+
+    Raises:
+        DataError: The name, the client, the credentials or the network does not work.
     """
     name = data.as_posix()
     if not name.startswith(PREFIX):
@@ -67,7 +71,7 @@ def _download(handle: str) -> Path:
 
 
 def _rejection(handle: str, status: int, known: bool) -> str:
-    """The sentence for an answer that is no success. known: whether there are credentials."""
+    """The message for a response with an error status. known: whether there are credentials."""
     if status in (401, 403) and not known:
         return (
             f"Kaggle wants to know who asks for {handle!r}; make a token on "

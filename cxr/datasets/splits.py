@@ -1,8 +1,8 @@
-"""Who is trained on, who is chosen by, who is reported on: train, valid and test.
+"""The training, validation and test set of a data set: train, valid and test.
 
-Kinds: `patient` (images of one person stay together), `official` (the release's own test
-patients), `random` (image by image, as the 2021 article did: it leaks), or the path of a
-`splits.csv` that an earlier run wrote.
+Kinds of splits: `patient` (images of one person stay together), `official` (the release's own test
+patients), `random` (image by image, as in the 2021 article, so that patients are in several sets),
+or the path of a `splits.csv` that an earlier run wrote.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from cxr import atomic
-from cxr.datasets.nih import DataError, NihData
+from cxr.datasets.files import DataError
+from cxr.datasets.nih import NihData, patient_names
 
 TRAIN, VALID, TEST = "train", "valid", "test"
 NAMES = (TRAIN, VALID, TEST)
@@ -24,17 +25,25 @@ _COLUMNS = ["image_index", "patient", "split"]
 
 
 def make(data: NihData, kind: str, seed: int) -> np.ndarray:
-    """The set of each image: "train", "valid" or "test", array of str [N].
+    """Puts each image into a set.
 
-    kind: one of KINDS, or the path of a splits.csv. Deterministic by seed.
-    Raises DataError when a set would stay empty.
+    Args:
+        data: The images.
+        kind: One of KINDS, or the path of a splits.csv.
+        seed: The same seed gives the same split.
+
+    Returns:
+        "train", "valid" or "test" for each image, array of str [N].
+
+    Raises:
+        DataError: A set would be empty, or the file cannot be used.
     """
     rng = np.random.default_rng(seed)
     patients = data.table.patient.to_numpy()
     if kind == "random":
         split = _deal(np.arange(len(patients)), data.targets, SHARES, rng)
     elif kind == "patient":
-        split = _deal(patients, data.targets, SHARES, rng)
+        split = _deal(_numbered(patients), data.targets, SHARES, rng)
     elif kind == "official":
         split = _official(data, rng)
     elif Path(kind).is_file():
@@ -47,43 +56,58 @@ def make(data: NihData, kind: str, seed: int) -> np.ndarray:
         if not (split == name).any():
             raise DataError(
                 f"The {name} set of the split {kind!r} has no image: {len(patients)} images of "
-                f"{len(np.unique(patients))} patients are too few for it."
+                f"{len(set(patients))} patients are too few for it."
             )
     return split
 
 
 def write(path: Path, data: NihData, split: np.ndarray) -> None:
-    """Writes splits.csv: image_index, patient, split."""
-    table = pd.DataFrame(
-        dict(zip(_COLUMNS, (data.table.image, data.table.patient, split), strict=True))
-    )
+    """Writes splits.csv with the columns image_index, patient, split."""
+    columns = (data.table.image, data.table.patient, split)
     with atomic.replacing(path) as part:
-        table.to_csv(part, index=False)
+        pd.DataFrame(dict(zip(_COLUMNS, columns, strict=True))).to_csv(part, index=False)
 
 
 def read(path: Path) -> pd.DataFrame:
-    """Reads a splits.csv: image_index (str), patient (int), split. Raises DataError."""
+    """Reads a splits.csv.
+
+    Returns:
+        A table of text with the columns image_index, patient, split.
+
+    Raises:
+        DataError: The file is not a list of splits.
+    """
     try:
-        table = pd.read_csv(path, usecols=_COLUMNS, dtype={"image_index": str, "patient": int})
+        table = pd.read_csv(path, usecols=_COLUMNS, dtype=str, keep_default_na=False)
+        table["patient"] = patient_names(table.patient)
     except (OSError, ValueError) as error:
         raise DataError(
             f"{str(path)!r} is not a list of splits; it needs the columns {', '.join(_COLUMNS)}."
         ) from error
+    if (table.patient == "").any():
+        raise DataError(f"{str(path)!r} has an image without a patient.")
     if not table.split.isin(NAMES).all():
         raise DataError(f"{str(path)!r} names a set other than {', '.join(NAMES)}.")
     return table
 
 
 def shared_images(data: NihData, split: np.ndarray, name: str = VALID) -> int:
-    """How many images of the set share a patient with the training set: 0 unless it leaks."""
-    patients = data.table.patient.to_numpy()
-    return int(np.isin(patients[split == name], patients[split == TRAIN]).sum())
+    """Counts the images of a set whose patient is in the training set too."""
+    patients = data.table.patient
+    return int(patients[split == name].isin(patients[split == TRAIN]).sum())
 
 
-def official_test_patients() -> frozenset[int]:
-    """The 2,797 patients of the release's own test list."""
+def official_test_patients() -> frozenset[str]:
+    """Returns the 2,797 patients of the release's own test list."""
     text = resources.files("cxr.datasets").joinpath("official_test_patients.txt").read_text()
-    return frozenset(map(int, text.split()))
+    return frozenset(text.split())
+
+
+def _numbered(patients: np.ndarray) -> np.ndarray:
+    """A number for each patient, in the order of their identifiers; "9" comes before "10"."""
+    ordered = sorted(set(patients), key=lambda patient: (len(patient), patient))
+    numbers = {patient: number for number, patient in enumerate(ordered)}
+    return np.array([numbers[patient] for patient in patients])
 
 
 def _deal(
@@ -91,9 +115,9 @@ def _deal(
 ) -> np.ndarray:
     """Deals whole groups (patients, or single images) to the sets; returns the set of each image.
 
-    Groups are lined up by their rarest label and dealt by a low-discrepancy sequence, so that
-    every stretch of the line, and with it every label, falls to the sets in about the same
-    shares. (Hernia has 12 images in 2,866: a plain shuffle may leave a set with none.)
+    Groups are sorted by their rarest label and dealt by a low-discrepancy sequence. So each label
+    falls to the sets in about the same shares. (Hernia has 12 images in 2,866: after a plain
+    shuffle a set may have none.)
     """
     names, image_group = np.unique(groups, return_inverse=True)
     by_rarity = np.argsort(np.argsort(targets.sum(0)))
@@ -111,22 +135,23 @@ def _deal(
 
 
 def _official(data: NihData, rng: np.random.Generator) -> np.ndarray:
-    """Test: the patients of NIH's test_list.txt where the data has it, else the stored ones."""
+    """Test: the patients of the data's test_list.txt, or else of the stored list."""
     patients = data.table.patient
     if data.test_list:
-        test_patients: Iterable[int] = set(patients[data.table.image.isin(data.test_list)])
+        tested: Iterable[str] = set(patients[data.table.image.isin(data.test_list)])
     else:
-        test_patients = official_test_patients()
-    is_test = patients.isin(list(test_patients)).to_numpy()
+        tested = official_test_patients()
+    rest = ~patients.isin(list(tested)).to_numpy()
     split = np.full(len(patients), TEST, dtype=object)
-    if not is_test.all():
-        rest = {name: SHARES[name] for name in (TRAIN, VALID)}
-        split[~is_test] = _deal(patients[~is_test].to_numpy(), data.targets[~is_test], rest, rng)
+    if rest.any():
+        shares = {name: SHARES[name] for name in (TRAIN, VALID)}
+        groups = _numbered(patients[rest].to_numpy())
+        split[rest] = _deal(groups, data.targets[rest], shares, rng)
     return split.astype(str)
 
 
 def _from_file(path: Path, patients: np.ndarray) -> np.ndarray:
-    """The set that an earlier run gave each patient; patients it did not know are trained on."""
+    """The set that an earlier run gave each patient; new patients are trained on."""
     table = read(path)
     of_patient = table.groupby("patient").split.agg(set)
     mixed = of_patient[of_patient.map(len) > 1]
@@ -136,4 +161,4 @@ def _from_file(path: Path, patients: np.ndarray) -> np.ndarray:
             "with --split random and cannot be reused."
         )
     known = {patient: next(iter(names)) for patient, names in of_patient.items()}
-    return np.array([known.get(patient, TRAIN) for patient in patients.tolist()])
+    return np.array([known.get(patient, TRAIN) for patient in patients])

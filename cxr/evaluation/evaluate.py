@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from cxr.datasets import boxes, kaggle, nih, splits
-from cxr.datasets.nih import DataError, NihData
+from cxr.datasets.files import DataError
+from cxr.datasets.nih import NihData
 from cxr.evaluation import measuring, predictions
 from cxr.inference.predictor import Predictor
 from cxr.model import model_folder

@@ -19,7 +19,8 @@ import cxr.model.metrics
 from cxr import atomic
 from cxr.datasets import splits
 from cxr.datasets.boxes import Boxes
-from cxr.datasets.nih import DataError, NihData
+from cxr.datasets.files import DataError
+from cxr.datasets.nih import NihData
 from cxr.evaluation import compute, html_report, literature, localisation, plots, predictions
 from cxr.evaluation.compute import Sample
 from cxr.evaluation.predictions import Predictions, ReadRow

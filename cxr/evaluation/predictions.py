@@ -7,7 +7,7 @@ import numpy as np
 from tqdm import tqdm
 
 from cxr import imaging
-from cxr.datasets.nih import ImageReader
+from cxr.datasets.files import ImageReader
 from cxr.imaging import GreyImage, ImageError
 from cxr.inference.input_check import Verdict
 from cxr.inference.many import map_in_order

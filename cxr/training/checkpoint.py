@@ -1,7 +1,7 @@
-"""What a training keeps after each epoch, so that one that was killed goes on from there.
+"""The checkpoint after each epoch, from which an interrupted training resumes.
 
-Nothing is lost but the running epoch: weights, their average, the optimiser's state and all random
-numbers to come are kept, so that on a CPU the result is the unbroken run's, bit by bit.
+It holds the weights, their average, the state of the optimiser and of all random number generators,
+so that on a CPU a resumed training gives the result of an uninterrupted one, bit by bit.
 """
 
 import random
@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from fastai.callback.core import Callback
 from fastai.distributed import DistributedDL
-from fastcore.foundation import L
 
 from cxr import atomic
 from cxr.training import distributed
@@ -22,17 +21,20 @@ FILE = "checkpoint.pt"
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that cannot be gone on from; the message is one sentence for a layman."""
+    """A checkpoint that cannot be used; the message is one sentence for users."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a training has come.
+    """What a training has done so far.
 
-    begun: what its result depends on, {option: value}; going on asks for the same.
-    rate: the head's learning rate, 0 before it is found. phase: the one of the last finished epoch,
-    "" before any. epochs: finished in that phase. history: a row for each finished epoch, of all
-    phases. state: of `Checkpoint`, after the last of them.
+    Attributes:
+        begun: What its result depends on, {option: value}; a resumed training needs the same.
+        rate: The head's learning rate; 0 before it is known.
+        phase: The phase of the last finished epoch; "" before any.
+        epochs: Finished epochs of that phase.
+        history: One row per finished epoch of all phases.
+        state: The state of `Checkpoint` after the last of them.
     """
 
     begun: dict[str, Any]
@@ -44,56 +46,57 @@ class Progress:
 
 
 def write(path: Path, progress: Progress) -> None:
-    """Keeps it, in place of the one before."""
+    """Writes a checkpoint, which replaces the previous one."""
     with atomic.replacing(path) as part:
         torch.save(vars(progress), part)
 
 
 def read(path: Path, begun: dict[str, Any]) -> Progress | None:
-    """What was kept there, None if nothing was.
+    """Reads a checkpoint.
 
-    Raises CheckpointError when it is damaged, or of a training that was begun otherwise.
+    Args:
+        path: The file.
+        begun: What the result of the training depends on, to be compared.
+
+    Returns:
+        What the training has done; None when there is no file.
+
+    Raises:
+        CheckpointError: The file is damaged, or its training had other options.
     """
     if not path.is_file():
         return None
     try:
         progress = Progress(**torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:  # torch's readers raise whatever they stumble over
+    except Exception as error:  # torch's readers raise exceptions of many kinds
         raise CheckpointError(
-            f"The checkpoint {str(path)!r} is damaged; delete it to begin the training anew."
+            f"The checkpoint {str(path)!r} is damaged; delete it to start the training again."
         ) from error
     for option, value in begun.items():
         if progress.begun.get(option) != value:
             raise CheckpointError(
-                f"The training in {str(path.parent)!r} was begun with another {option} "
-                f"({progress.begun.get(option)}, now {value}); give the same, or name another "
-                "--output."
+                f"The training in {str(path.parent)!r} was started with another {option} "
+                f"({progress.begun.get(option)}, now {value}); use the same, or another --output."
             )
     return progress
 
 
-def remove(folder: Path) -> None:
-    """Takes the checkpoint out of a folder, and what a kill left half written of one."""
-    for path in [folder / FILE, *folder.glob(f".{Path(FILE).stem}.*.part*")]:
-        path.unlink(missing_ok=True)
-
-
 class Checkpoint(Callback):
-    """Writes `Progress` after each epoch of a phase, and takes up the state of an earlier one.
+    """Writes `Progress` after each epoch of a phase, and restores the state of an earlier run.
 
-    average: the WeightAverage of the phase. Of several processes the main one writes, with the
-    random numbers of all; running means of batch norms go on from the main one's.
+    With several processes the main one writes, with the random numbers of all of them.
     """
 
-    order = 80  # behind the average, which is part of what is kept
+    order = 80  # after the average, which is part of the state
 
     def __init__(self, path: Path, progress: Progress, phase: str, average: Callback):
+        """average: the WeightAverage of the phase."""
         self.path, self.phase, self.average = path, phase, average
         self.reached = progress
 
     def before_fit(self):
         if self.reached.phase == self.phase and self.reached.state:
-            self._take_up(self.reached.state)
+            self._restore(self.reached.state)
 
     def after_epoch(self):
         row = _plain(dict(zip(self.recorder.metric_names, self.recorder.log, strict=True)))
@@ -109,43 +112,39 @@ class Checkpoint(Callback):
             write(self.path, self.reached)
 
     def _state(self) -> dict[str, Any]:
-        optimiser = self.opt.state_dict()
         smooth = self.recorder.smooth_loss
         return {
             "net": distributed.bare(self.model).state_dict(),
             "average": self.average.average.state_dict(),
-            "optimiser": [list(map(_plain, optimiser[part])) for part in ("state", "hypers")],
+            "optimiser": _plain(self.opt.state_dict()),
             "smooth_loss": [smooth.count, smooth.val.as_subclass(torch.Tensor)],
             "random": distributed.gathered(_random_state(self.dls.train)),
         }
 
-    def _take_up(self, state: dict[str, Any]) -> None:
-        device = self.dls.device
+    def _restore(self, state: dict[str, Any]) -> None:
         distributed.bare(self.model).load_state_dict(state["net"])
         self.average.average.load_state_dict(state["average"])
-        parts, hypers = state["optimiser"]
-        on_device = [{name: _to(device, value) for name, value in part.items()} for part in parts]
-        self.opt.load_state_dict({"state": on_device, "hypers": L(hypers)})
+        self.opt.load_state_dict(state["optimiser"])
         smooth = self.recorder.smooth_loss
         smooth.count, smooth.val = state["smooth_loss"]
         _set_random_state(self.dls.train, state["random"][distributed.rank()])
 
 
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """NumPy's numbers as Python's, for only those are read back without running code."""
-    return {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()}
-
-
-def _to(device: torch.device, value: Any) -> Any:
-    return value.to(device) if isinstance(value, torch.Tensor) else value
+def _plain(value: Any) -> Any:
+    """Replaces NumPy's numbers by Python's: torch reads only those without running code."""
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_plain, value))
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _random_state(loader: Any) -> dict[str, Any]:
-    """Of all sources of random numbers that a training draws from, the shuffling too."""
+    """The state of all random number generators of a training, that of the shuffling included."""
     numpy = np.random.get_state(legacy=False)
     return {
         "python": random.getstate(),
-        # Lists, for arrays are not among what torch reads back without running code.
+        # A list, because torch does not read arrays without running code.
         "numpy": numpy | {"state": numpy["state"] | {"key": numpy["state"]["key"].tolist()}},
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
@@ -163,5 +162,5 @@ def _set_random_state(loader: Any, state: dict[str, Any]) -> None:
 
 
 def _shuffler(loader: Any) -> Any:
-    """The loader that deals out the images; of several processes another wraps it."""
+    """The loader that shuffles the images; with several processes it is wrapped by another."""
     return loader.dl if isinstance(loader, DistributedDL) else loader

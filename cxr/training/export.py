@@ -16,12 +16,12 @@ from fastai.data.transforms import IndexSplitter
 from fastai.learner import Learner
 from fastai.losses import BCEWithLogitsLossFlat
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from cxr import atomic, imaging
 from cxr.model import model_folder
-from cxr.training.augment import TensorXray
 from cxr.training.net import HeatmapNet
+from cxr.training.tensors import TensorXray
 from cxr_labels import LABELS
 
 TOLERANCE = 1e-4  # largest difference in logits between the forms of one network
@@ -66,7 +66,7 @@ def export(net: HeatmapNet, size: int, folder: Path, images: np.ndarray) -> None
     # First the weights: whatever fails behind them, the training is not lost.
     state = {name: tensor.contiguous() for name, tensor in net.state_dict().items()}
     with atomic.replacing(folder / model_folder.SAFETENSORS) as part:
-        save_file(state, part)
+        part.write_bytes(save(state))
     _write_onnx(net, size, folder / model_folder.ONNX, images)
     write_fastai(net, size, folder)
 

@@ -20,7 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from cxr import atomic, imaging, machine
-from cxr.datasets.nih import DataError, ImageReader, ImageSource
+from cxr.datasets.files import DataError, ImageReader, ImageSource
 
 _CHUNK = 32  # images a task: about half a second of work
 # The pixels that an older reader made are not those of this one: raise when squeezing changes.

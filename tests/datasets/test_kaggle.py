@@ -10,7 +10,7 @@ from support.images import Row, make_nih_folder, make_release_folder, make_zip
 
 import train
 from cxr.datasets import kaggle, nih
-from cxr.datasets.nih import DataError
+from cxr.datasets.files import DataError
 
 SAMPLE = "nih-chest-xrays/sample"
 ROWS = [Row(f"{k:08d}_000.png", "Effusion" if k % 2 else "No Finding", k) for k in range(1, 9)]

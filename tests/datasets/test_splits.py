@@ -7,16 +7,18 @@ from support.images import make_nih_folder, make_rows
 
 import cxr_labels
 from cxr.datasets import nih, splits
-from cxr.datasets.nih import DataError, NihData
+from cxr.datasets.files import DataError, ImageSource
+from cxr.datasets.nih import NihData
 from cxr_labels import LABELS
 
 
 def data_of(patients, labels, test_list=()):
-    """Data of images NNN.png; labels: one cell an image."""
+    """Data of images NNN.png; labels: one cell an image; patients: numbers or names."""
     n = len(patients)
-    table = pd.DataFrame({"image": [f"{i:05d}.png" for i in range(n)], "patient": patients})
+    names = [str(patient) for patient in patients]
+    table = pd.DataFrame({"image": [f"{i:05d}.png" for i in range(n)], "patient": names})
     targets = np.stack([cxr_labels.encode(cxr_labels.parse_labels(cell)) for cell in labels])
-    source = nih.ImageSource({name: name for name in table.image})
+    source = ImageSource({name: name for name in table.image})
     return NihData(table, targets, source, nih.Report(), frozenset(test_list))
 
 
@@ -113,7 +115,7 @@ def test_stored_official_patients():
     """The stored list has the 2,797 test patients of the release."""
     stored = splits.official_test_patients()
     assert len(stored) == 2797
-    assert all(1 <= patient <= 30805 for patient in stored)
+    assert all(1 <= int(patient) <= 30805 for patient in stored)
 
 
 def test_official_by_the_stored_list(people):
@@ -136,7 +138,9 @@ def test_official_by_test_list():
     data = data_of(patients, ["Mass"] * 200, test_list=[*chosen, "not_here.png"])
     split = splits.make(data, "official", 0)
     np.testing.assert_array_equal(split == "test", np.arange(200) < 40)
-    assert {100, *range(140, 300)} & splits.official_test_patients(), "else this shows nothing"
+    assert set(map(str, [100, *range(140, 300)])) & splits.official_test_patients(), (
+        "else this shows nothing"
+    )
 
 
 def test_test_list_takes_whole_patients():
@@ -209,8 +213,7 @@ def test_file_of_a_random_split_is_rejected(people, tmp_path):
     [
         ("image,who\na.png,1\n", "needs the columns"),
         ("", "needs the columns"),
-        ("image_index,patient,split\na.png,one,train\n", "needs the columns"),
-        ("image_index,patient,split\na.png,,train\n", "needs the columns"),
+        ("image_index,patient,split\na.png,,train\n", "without a patient"),
         ("image_index,patient,split\na.png,1,training\n", "other than train, valid, test"),
         ("image_index,patient,split\na.png,1,\n", "other than train, valid, test"),
     ],
@@ -226,6 +229,26 @@ def test_unknown_kind(people):
     """A split that is neither known nor a file is named, with what there is."""
     with pytest.raises(DataError, match="'by-luck' is neither one of patient, official, random"):
         splits.make(people, "by-luck", 0)
+
+
+@pytest.mark.parametrize("names", ["0017", "17.0"])
+def test_numbers_are_one_patient_however_written(people, tmp_path, names):
+    """Leading zeros and a decimal point, as spreadsheets add, do not make another patient."""
+    (tmp_path / "splits.csv").write_text(f"image_index,patient,split\na.png,{names},test\n")
+    assert splits.read(tmp_path / "splits.csv").patient.tolist() == ["17"]
+
+
+@pytest.mark.parametrize("kind", ["patient", "official"])
+def test_identifiers_may_be_text(tmp_path, kind):
+    """Identifiers such as "H0" are split, written and reused like numbers."""
+    patients = [f"H{i // 2}" for i in range(100)]
+    tested = [f"{i:05d}.png" for i in range(10)]
+    data = data_of(patients, ["Mass"] * 100, test_list=tested)
+    split = splits.make(data, kind, 0)
+    assert splits.shared_images(data, split) == 0
+    splits.write(tmp_path / "splits.csv", data, split)
+    again = splits.make(data, str(tmp_path / "splits.csv"), 1)
+    np.testing.assert_array_equal(again, split)
 
 
 # Too little -------------------------------------------------------------------------------------

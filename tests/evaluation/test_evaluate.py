@@ -11,7 +11,7 @@ import pytest
 from support import ROOT, STARTER, planted
 
 from cxr.datasets import splits
-from cxr.datasets.nih import DataError
+from cxr.datasets.files import DataError
 from cxr.evaluation import evaluate, html_report, predictions
 from cxr.inference.input_check import Verdict
 from cxr.inference.predictor import Predictor

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import train
 from cxr.datasets import splits
 from cxr.evaluation import plots
-from cxr.training import distributed, learner, pixels, run
+from cxr.training import choose, distributed, learner, loaders, pixels, run
 
 notes: dict = {"train": [], "valid": [], "counted": [], "auroc": [], "did": []}
 passes: list[list[str]] = [[]]
@@ -66,10 +66,12 @@ def note(module, name: str, noted) -> None:
 def main() -> int:
     folder, *options = sys.argv[1:]
     note(
-        learner, "_batch", lambda images, rows, _: passes[-1].extend(images.names[i] for i in rows)
+        loaders,
+        "read_batch",
+        lambda images, rows, _: passes[-1].extend(images.names[i] for i in rows),
     )
     note(learner, "fit", lambda learn, *_: learn.add_cb(Note()))
-    only_main = ((pixels, "_decode"), (splits, "write"), (plots, "history"), (run, "_choose"))
+    only_main = ((pixels, "_decode"), (splits, "write"), (plots, "history"), (choose, "choose"))
     for module, name in only_main:
         note(module, name, lambda *_, name=name: notes["did"].append(name))
     nets: list[torch.nn.Module] = []

@@ -123,7 +123,7 @@ def test_metric_is_that_of_the_exported_network(together):
 def test_only_the_main_process_writes_and_prints(together):
     """The other process decodes, splits, draws, measures and prints nothing."""
     main, other = (note["did"] for note in together.notes)
-    assert main == ["_decode", "write", "history", "_choose"]
+    assert main == ["_decode", "write", "history", "choose"]
     assert other == []
     for once in ("images of 54 patients", "Exporting:", "Model folder:"):
         assert together.printed.count(once) == 1

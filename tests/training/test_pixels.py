@@ -16,7 +16,7 @@ from support.images import Row, encode, make_nih_folder, make_zip, spoil_zip_mem
 from benchmarks import child
 from cxr import imaging
 from cxr.datasets import nih
-from cxr.datasets.nih import ImageSource
+from cxr.datasets.files import DataError, ImageSource
 from cxr.training import pixels
 
 NAMES = [f"{i:03d}.png" for i in range(40)]
@@ -28,7 +28,7 @@ BUILD = """if True:
     import sys
     from pathlib import Path
     from cxr.training import pixels
-    from cxr.datasets.nih import ImageSource
+    from cxr.datasets.files import ImageSource
     if __name__ == "__main__":
         folder, size, cache = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
         names = sorted(path.name for path in folder.iterdir())
@@ -218,7 +218,7 @@ def test_disk_without_room_is_said_before_decoding(made, tmp_path):
     side = 100_000
     count = 2 * shutil.disk_usage(tmp_path).total // side**2 + 1
     names = [f"{i}.png" for i in range(count)]
-    with pytest.raises(nih.DataError, match="GB are free; free some"):
+    with pytest.raises(DataError, match="GB are free; free some"):
         pixels.build(ImageSource(dict.fromkeys(names, "image.png")), names, side, tmp_path)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 

@@ -1,4 +1,4 @@
-"""A training that was killed goes on where it stopped, and ends as if nothing had happened."""
+"""A killed training resumes where it stopped, and ends as if nothing had happened."""
 
 import os
 import shutil
@@ -15,7 +15,9 @@ from safetensors.torch import load_file
 from support import ROOT, planted
 
 import train
-from cxr.training import checkpoint
+from cxr.training import checkpoint, output
+
+pytestmark = pytest.mark.slow
 
 FROZEN, EPOCHS = 1, 2
 
@@ -35,7 +37,7 @@ def unbroken(images, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def cut_off(images, tmp_path_factory) -> Path:
-    """The folder of a training that was killed after its first epoch, the head's."""
+    """The folder of a training that was killed after its first epoch; it is not there yet."""
     folder = tmp_path_factory.mktemp("cut_off") / "model"
     _kill_after(images, folder, epochs=FROZEN)
     return folder
@@ -44,10 +46,11 @@ def cut_off(images, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def resumed(images, cut_off, tmp_path_factory) -> Path:
     """The folder of one that was killed again in its last epoch."""
-    folder = shutil.copytree(cut_off, tmp_path_factory.mktemp("resumed") / "model")
+    folder = tmp_path_factory.mktemp("resumed") / "model"
+    shutil.copytree(output.partial(cut_off), output.partial(folder))
     _kill_after(images, folder, "--resume", epochs=FROZEN + EPOCHS - 1)
     printed = _run(images, folder, "--resume")
-    assert f"Going on after {FROZEN + EPOCHS - 1} of {FROZEN + EPOCHS} epochs." in printed
+    assert f"Resuming after {FROZEN + EPOCHS - 1} of {FROZEN + EPOCHS} epochs." in printed
     return folder
 
 
@@ -65,8 +68,9 @@ def test_killed_training_has_the_history_of_an_unbroken_one(unbroken, resumed):
 
 
 def test_finished_training_keeps_no_checkpoint(resumed):
-    """Neither the file nor a half written one is left in the model folder."""
+    """Neither the file nor the folder in which the run worked is left."""
     assert [path.name for path in resumed.iterdir() if "checkpoint" in path.name] == []
+    assert not output.partial(resumed).exists()
 
 
 def test_resuming_a_finished_training_does_nothing(images, resumed, capsys):
@@ -80,33 +84,37 @@ def test_resuming_a_finished_training_does_nothing(images, resumed, capsys):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ((), "holds a training that was cut off; go on with it by --resume"),
-        (("--resume", "--seed", "7"), "was begun with another --seed (42, now 7)"),
+        ((), "was interrupted; add --resume to continue it"),
+        (("--resume", "--seed", "7"), "was started with another --seed (42, now 7)"),
     ],
 )
-def test_cut_off_training_is_not_gone_on_from_otherwise(images, cut_off, capsys, options, words):
+def test_interrupted_training_is_not_resumed_otherwise(images, cut_off, capsys, options, words):
     """Other options, or none, end with a sentence and leave the folder as it was."""
-    before = {path.name: path.read_bytes() for path in cut_off.iterdir() if path.is_file()}
+    work = output.partial(cut_off)
+    before = {path.name: path.read_bytes() for path in work.iterdir() if path.is_file()}
     assert train.main(_options(images, cut_off, *options)) == 1
     assert words in capsys.readouterr().err
-    assert {p.name: p.read_bytes() for p in cut_off.iterdir() if p.is_file()} == before
+    assert {p.name: p.read_bytes() for p in work.iterdir() if p.is_file()} == before
+    assert not cut_off.exists()
 
 
 @pytest.mark.parametrize("option", ["--epochs", "split or set of images", "list of boxes"])
 def test_every_option_that_matters_is_compared(cut_off, option):
-    """What was begun otherwise is named."""
-    begun = torch.load(cut_off / checkpoint.FILE, weights_only=True)["begun"]
-    assert checkpoint.read(cut_off / checkpoint.FILE, begun)
+    """An option that differs is named."""
+    file = output.partial(cut_off) / checkpoint.FILE
+    begun = torch.load(file, weights_only=True)["begun"]
+    assert checkpoint.read(file, begun)
     with pytest.raises(checkpoint.CheckpointError, match=f"another {option}"):
-        checkpoint.read(cut_off / checkpoint.FILE, begun | {option: "other"})
+        checkpoint.read(file, begun | {option: "other"})
 
 
 def test_damaged_checkpoint_is_said(images, cut_off, tmp_path, capsys):
     """A checkpoint that is cut off ends with a sentence that names it."""
-    whole = (cut_off / checkpoint.FILE).read_bytes()
-    (tmp_path / checkpoint.FILE).write_bytes(whole[: len(whole) // 2])
-    (tmp_path / "splits.csv").write_bytes((cut_off / "splits.csv").read_bytes())
-    assert train.main(_options(images, tmp_path, "--resume")) == 1
+    whole = (output.partial(cut_off) / checkpoint.FILE).read_bytes()
+    output.begin(tmp_path / "model", resume=False)
+    damaged = output.partial(tmp_path / "model") / checkpoint.FILE
+    damaged.write_bytes(whole[: len(whole) // 2])
+    assert train.main(_options(images, tmp_path / "model", "--resume")) == 1
     assert "is damaged; delete it" in capsys.readouterr().err
 
 
@@ -154,7 +162,7 @@ def _run(images: Path, folder: Path, *options: str) -> str:
 
 
 def _kill_after(images: Path, folder: Path, *options: str, epochs: int) -> None:
-    """Kills a training, as a machine that is downloaded does, once so many epochs are kept."""
+    """Kills a training once so many epochs are finished, like a machine that is switched off."""
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = _start(images, folder, *options, **silent)
     end = time.monotonic() + 300
@@ -173,14 +181,14 @@ def _kill_after(images: Path, folder: Path, *options: str, epochs: int) -> None:
 def _written(folder: Path) -> tuple[int, int] | None:
     """Which file the checkpoint is."""
     try:
-        found = (folder / checkpoint.FILE).stat()
+        found = (output.partial(folder) / checkpoint.FILE).stat()
     except FileNotFoundError:
         return None
     return found.st_ino, found.st_mtime_ns
 
 
 def _kept(folder: Path) -> int:
-    path = folder / checkpoint.FILE
+    path = output.partial(folder) / checkpoint.FILE
     if not path.is_file():
         return 0
     return len(torch.load(path, weights_only=True)["history"])
