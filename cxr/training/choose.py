@@ -34,9 +34,8 @@ def choose(settings: Settings, run: RunData, folder: Path, training: dict[str, A
     names, boxes = run.images.names, run.images.boxes
     predictor = Predictor(folder, _unchosen(settings, run, folder, training))
     boxed = {int(row) for row in valid if names[row] in boxes.of_image}
-    found = predictions.collect(
-        predictor, run.reader(), valid, boxed, "Choosing by validation images"
-    )
+    progress = "Choosing by validation images"
+    found = predictions.collect(predictor, run.reader(), valid, boxed, progress)
     targets, patients = run.data.targets[valid], run.patients[valid]
     config = predictor.config
     calibrated = calibration.fit(found.logits, targets, patients, shares_at(config, TRAINING))
