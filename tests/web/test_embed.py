@@ -1,4 +1,4 @@
-"""The demo in other people's pages, in a real browser: they lie on another host than it does."""
+"""The demo embedded in web pages of another host, in a real browser."""
 
 import functools
 import re
@@ -21,7 +21,7 @@ from cxr_labels import LABELS
 DOCS = ROOT / "docs"
 JS = (DOCS / "embed-js.html").read_text(encoding="utf-8")
 
-# All that the compact view shows of the page's parts, with an answer.
+# The parts of the page that the compact view shows with a result.
 COMPACT = {"image", "examples", "label", "meaning", "disclaimer", "full-page"}
 PARTS = COMPACT | {"introduction", "language", "answer", "heatmap-picture", "choice", "prevalence"}
 PARTS |= {"table", "threshold", "empty", "problem"}
@@ -29,7 +29,7 @@ PARTS |= {"table", "threshold", "empty", "problem"}
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[str]:
-    """The demo on the embedded starter, at 127.0.0.1."""
+    """The demo with the starter, at 127.0.0.1."""
     with app() as address:
         yield address
 
@@ -77,20 +77,20 @@ def article(browser, elsewhere: str, demo: str, **options: Any) -> Iterator[Any]
 
 
 def frame_of(page, demo: str):
-    """The demo's frame in the article, ready for an image."""
+    """Returns the demo's frame in the article when it is ready for an image."""
     page.frame_locator("#chest-xray").locator("#examples img").first.wait_for()
     (frame,) = [frame for frame in page.frames if frame.url.startswith(demo)]
     return frame
 
 
-def answer_in(place) -> list[str]:
-    """The names of the findings that are shown, once they are."""
+def findings_in(place) -> list[str]:
+    """Waits for the result and returns the names of the findings."""
     place.locator("#label li").first.wait_for()
     return place.locator("#label .what").all_inner_texts()
 
 
-def settled(page, frame) -> int:
-    """The frame's height once it is that of its content."""
+def settled_height(page, frame) -> int:
+    """Waits until the frame has the height of its content and returns it."""
     script = "() => document.documentElement.scrollHeight === innerHeight"
     frame.wait_for_function(script)
     page.wait_for_timeout(200)
@@ -99,7 +99,7 @@ def settled(page, frame) -> int:
 
 
 def visible_parts(page) -> set[str]:
-    """The ids, of those that are known, that take room on the page."""
+    """The ids of the known parts that are visible on the page."""
     return {name for name in PARTS if page.locator(f"#{name}").first.is_visible()}
 
 
@@ -111,42 +111,42 @@ def test_image_uploaded_in_the_frame_is_answered(browser, elsewhere, demo):
     with article(browser, elsewhere, demo) as page:
         frame = frame_of(page, demo)
         frame.set_input_files("#image input[type=file]", IMAGE)
-        assert "Mass" in answer_in(frame)
+        assert "Mass" in findings_in(frame)
 
 
 def test_frame_grows_with_its_answer_and_never_scrolls(browser, elsewhere, demo):
-    """A click on an example makes the frame as high as its content, and it can shrink again."""
+    """After a click on an example the frame has the height of its content, and it can shrink."""
     with article(browser, elsewhere, demo) as page:
         frame = frame_of(page, demo)
-        before = settled(page, frame)
+        before = settled_height(page, frame)
         frame.locator("#examples button").first.click()
-        assert len(answer_in(frame)) == 5
-        grown = settled(page, frame)
+        assert len(findings_in(frame)) == 5
+        grown = settled_height(page, frame)
         assert grown > before + 100
         assert frame.evaluate("document.documentElement.scrollWidth <= innerWidth")
         frame.locator("#image button[aria-label]").last.click()
         frame.locator("#label li").first.wait_for(state="hidden")
-        assert settled(page, frame) < grown
+        assert settled_height(page, frame) < grown
 
 
 def test_article_listens_to_its_frame_alone(browser, elsewhere, demo):
-    """Messages of anybody else leave the frame's height as it is."""
+    """Messages from other senders do not change the frame's height."""
     with article(browser, elsewhere, demo) as page:
-        before = settled(page, frame_of(page, demo))
+        before = settled_height(page, frame_of(page, demo))
         page.evaluate("postMessage({ chestXrayHeight: 5000 }, '*')")
         page.wait_for_timeout(200)
         assert page.locator("#chest-xray").evaluate("frame => frame.clientHeight") == before
 
 
 def test_frame_tells_nothing_but_its_height(browser, elsewhere, demo):
-    """With an image answered, the page around it has heard numbers, and Gradio's own two words."""
+    """The frame sends its height and two messages of Gradio, and nothing about the image."""
     heard = "window.heard = []; addEventListener('message', ({ data }) => heard.push(data))"
     with opened(browser, f"{elsewhere}/embed.html?demo=about:blank") as page:
         page.evaluate(heard)
         page.evaluate("src => { document.getElementById('chest-xray').src = src }", demo)
         frame = frame_of(page, demo)
         frame.set_input_files("#image input[type=file]", IMAGE)
-        answer_in(frame)
+        findings_in(frame)
         told = page.evaluate("heard")
     gradios = ({"type": "SET_SCROLLING", "enabled": False}, "[iFrameResizerChild]Ready")
     told = [data for data in told if data not in gradios]
@@ -155,7 +155,7 @@ def test_frame_tells_nothing_but_its_height(browser, elsewhere, demo):
 
 
 def test_page_may_be_framed_and_asked_from_anywhere(demo):
-    """No header forbids frames; on an address that is not this machine's any origin may ask."""
+    """No header forbids frames, and a demo on another machine allows every origin."""
     headers = {"Origin": "https://blog.example", "Host": "owner-space.hf.space"}
     answer = httpx.get(demo, headers=headers)
     assert "x-frame-options" not in answer.headers
@@ -172,7 +172,7 @@ def test_compact_view_shows_the_least_and_the_disclaimer(browser, demo, width, t
     address = f"{demo}/?view=compact&__theme={theme}"
     with opened(browser, address, viewport={"width": width, "height": 500}) as page:
         page.locator("#examples button").first.click()
-        answer_in(page)
+        findings_in(page)
         assert visible_parts(page) - {"answer"} == COMPACT  # that is what holds the label
         assert not page.get_by_role("tab").first.is_visible()
         assert not page.locator("footer").is_visible()
@@ -185,7 +185,7 @@ def test_compact_view_shows_the_least_and_the_disclaimer(browser, demo, width, t
 
 
 def test_compact_view_says_what_is_wrong_with_an_image(browser, demo, tmp_path):
-    """A rejection stands in it as on the whole page."""
+    """The compact view shows a rejection like the whole page."""
     (tmp_path / "bad.png").write_bytes(b"no image")
     with opened(browser, f"{demo}/?view=compact") as page:
         page.locator("#examples img").first.wait_for()
@@ -195,7 +195,7 @@ def test_compact_view_says_what_is_wrong_with_an_image(browser, demo, tmp_path):
 
 
 def test_compact_view_leads_to_the_full_page(browser, demo):
-    """Its link opens all of the page beside it; on that page there is no such link."""
+    """The link of the compact view opens the whole page, which has no such link."""
     with opened(browser, f"{demo}/?view=compact") as page:
         with page.expect_popup() as popup:
             page.locator("#full-page a").click()
@@ -211,14 +211,14 @@ def test_compact_view_leads_to_the_full_page(browser, demo):
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
 def test_component_answers_and_fits_its_column(browser, elsewhere, demo, width, scheme):
-    """All of the page, in the article's column and its colours, takes an image and answers."""
+    """The whole page fits the article's column and colours, and shows a result."""
     size = {"width": width, "height": 900}
     with article(browser, elsewhere, demo, viewport=size, color_scheme=scheme) as page:
         component = page.locator("gradio-app")
         component.scroll_into_view_if_needed()
         component.locator("#examples img").first.wait_for()
         component.locator("#image input[type=file]").set_input_files(IMAGE)
-        assert "Mass" in answer_in(component)
+        assert "Mass" in findings_in(component)
         assert component.locator("#introduction").is_visible()
         assert not component.locator("#full-page").is_visible()
         assert "模型" not in component.inner_text()
@@ -231,7 +231,7 @@ def test_component_answers_and_fits_its_column(browser, elsewhere, demo, width, 
 
 
 def test_article_is_left_alone_by_the_component(browser, elsewhere, demo):
-    """The component's scripts neither mark nor measure the document that it stands in."""
+    """The component's scripts do not change or measure the document around it."""
     with article(browser, elsewhere, demo) as page:
         page.locator("gradio-app").scroll_into_view_if_needed()
         page.locator("gradio-app #examples img").first.wait_for()
@@ -247,7 +247,7 @@ def _is_dark(colour: str) -> bool:
 
 
 def test_javascript_client_gives_the_numbers_of_the_python_client(browser, elsewhere, demo):
-    """All 15 labels, most likely first, as gradio_client has them (1e-4), with bars in place."""
+    """All 15 labels, most likely first, with the values of gradio_client (1e-4) and with bars."""
     answer = Client(demo, verbose=False).predict(handle_file(IMAGE), api_name="/predict")
     expected = {c["label"]: c["confidence"] for c in answer["confidences"]}
     address = f"{elsewhere}/embed-js.html?demo={demo}"
@@ -267,7 +267,7 @@ def test_javascript_client_gives_the_numbers_of_the_python_client(browser, elsew
 
 
 def test_javascript_client_says_what_is_wrong_with_an_image(browser, elsewhere, demo, tmp_path):
-    """A file that is no image gives the demo's own sentence, and the next image an answer."""
+    """A file that is not an image gives the demo's message, and the next image a result."""
     (tmp_path / "bad.png").write_bytes(b"no image")
     address = f"{elsewhere}/embed-js.html?demo={demo}"
     with opened(browser, address, javascript_client()) as page:
@@ -280,7 +280,7 @@ def test_javascript_client_says_what_is_wrong_with_an_image(browser, elsewhere, 
 
 
 def test_other_javascript_than_the_pinned_is_not_run(browser, elsewhere, demo):
-    """A copy that was changed is rejected by its hash, and the page says so in a sentence."""
+    """A changed copy of the client is rejected by its hash, with a message."""
     changed = b"document.title = 'I ran';\n" + javascript_client()
     with opened(browser, f"{elsewhere}/embed-js.html?demo={demo}", changed) as page:
         page.set_input_files("#image", IMAGE)
@@ -290,7 +290,7 @@ def test_other_javascript_than_the_pinned_is_not_run(browser, elsewhere, demo):
 
 
 def test_demo_that_is_away_is_said(browser, elsewhere):
-    """Nobody at the demo's address: one sentence."""
+    """If no demo is at the address, the page shows one message."""
     address = f"{elsewhere}/embed-js.html?demo=http://127.0.0.1:9"
     with opened(browser, address, javascript_client()) as page:
         page.set_input_files("#image", IMAGE)
@@ -299,7 +299,7 @@ def test_demo_that_is_away_is_said(browser, elsewhere):
 
 
 def test_pages_name_one_demo_and_one_version_of_the_client():
-    """Each page has its demo's address in one place; the client's version is pinned."""
+    """Each example names the demo's address once, and the client's version is pinned."""
     for name in ("embed.html", "embed-js.html"):
         text = (DOCS / name).read_text(encoding="utf-8")
         assert len(re.findall(r"http://127\.0\.0\.1", text)) == 1
