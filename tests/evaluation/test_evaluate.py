@@ -339,13 +339,15 @@ def test_images_that_input_check_rejects_are_counted_and_said(starter, tmp_path,
 
     limits = {"file": "input_check.npz", "sha256": "", "warn_above": 1.0, "reject_above": 2.0}
 
+    verdicts = iter([Verdict("no image")] * 2)
+
     class Rejecting(Predictor):
         def __init__(self, folder):
             super().__init__(folder)
             self.config = self.config.replace(input_check=limits)
 
-        def screen(self, pixels, outputs):
-            return [Verdict("no image")] * 2 + [Verdict()] * (len(pixels) - 2)
+        def check(self, pixels, outputs):
+            return [next(verdicts, Verdict())]
 
     monkeypatch.setattr(evaluate, "Predictor", Rejecting)
     metrics = evaluate.evaluate(starter, small(tmp_path / "data"), tmp_path / "report")
