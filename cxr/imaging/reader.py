@@ -13,6 +13,7 @@ What becomes of the different kinds of files:
   smallest of the ranges of 8, 10, 12, 14 and 16 bits that holds all values; a warning names a range
   below 16 bits.
 - 32 bits (TIFF): float32 from the image's own darkest to its brightest pixel, with a warning.
+- The network and the page see 8 bits of every image: `cxr.imaging.resize` reduces deeper ones.
 - The EXIF orientation is applied once. Files with several images are rejected; of an MPO file
   (JPEG with a preview) the first image is read.
 - The limits MIN_SIDE and MAX_PIXELS (`cxr.imaging.errors`) are checked on the size that the header

@@ -45,7 +45,7 @@ NOT_A_CHEST_XRAY = (
 )
 BLANK = "This image is blank or nearly so; choose a whole PA or AP chest radiograph."
 UNUSUAL = (
-    "This image is unlike most images that the model was trained on (a lateral view, a part of a "
+    "This image is unlike most images that the model was trained on (a lateral view, part of an "
     "image or an unusual exposure would be), so its scores may mean little."
 )
 INVERTED = (

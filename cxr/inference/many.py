@@ -1,4 +1,9 @@
-"""The one loop over many images: in parallel, in order, in constant memory."""
+"""The one loop over many images: in parallel, in order, in constant memory.
+
+`results.of_files` (the command line, `/predict_many`, the tab for several images), `api.Model` and
+`cxr.evaluation.predictions` use it. The cache of a training decodes in processes instead
+(`cxr.training.pixels`), and each actor of a Ray cluster has one core (`ray_cluster`).
+"""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator

@@ -1,6 +1,6 @@
 """Runs train.py in one of several processes and notes what this process did.
 
-    accelerate launch ... tests/noted_training.py NOTES_FOLDER [options of train.py]
+    accelerate launch ... tests/support/noted_training.py NOTES_FOLDER [options of train.py]
 
 Writes NOTES_FOLDER/RANK.json: the images of each pass over the training and validation images, how
 many answers the metric counted and what it came to, a digest of the network at the end, and what

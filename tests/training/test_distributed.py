@@ -70,7 +70,7 @@ def together(tmp_path_factory) -> Together:
     options = {"data": data, "output": folder / "model", "split": folder / "splits.csv"}
     options |= {"boxes": data / "BBox_List_2017.csv", "image-size": 64, "epochs": 1, "lr": 5e-3}
     words = [part for name, value in options.items() for part in (f"--{name}", value)]
-    done = launch("tests/noted_training.py", folder, *words)
+    done = launch("tests/support/noted_training.py", folder, *words)
     assert done.returncode == 0, done.stderr
     notes = [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
     return Together(data, folder / "model", notes, done.stdout)

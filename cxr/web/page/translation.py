@@ -92,7 +92,7 @@ _SENTENCES = {
     "This image is blank or nearly so; choose a whole PA or AP chest radiograph.": (
         "此图像是空白的或近乎空白；请选择完整的后前位或前后位胸片。"
     ),
-    "This image is unlike most images that the model was trained on (a lateral view, a part of a "
+    "This image is unlike most images that the model was trained on (a lateral view, part of an "
     "image or an unusual exposure would be), so its scores may mean little.": (
         "此图像与模型训练所用的大多数胸片不同（例如侧位片、局部片或曝光异常），评分可能意义不大。"
     ),
