@@ -1,7 +1,8 @@
-"""Several processes that train one network together, as `accelerate launch` starts them.
+"""Training in several processes, which `accelerate launch` starts.
 
-Each takes its share of an epoch's images, and gradients are averaged over all. The main process
-alone decodes, writes, exports, measures and prints. With one process nothing here does anything.
+Each process takes its share of the images of an epoch, and gradients are averaged over all of
+them. The main process alone decodes, writes, exports, measures and prints. With one process, the
+functions here do nothing.
 """
 
 import os
@@ -19,38 +20,39 @@ from fastai.learner import Learner
 from fastcore.basics import patch
 from torch import nn
 
-Answer = TypeVar("Answer")
-# For what the others wait for, such as the decoding of all images. One that died ends them anyway.
+_T = TypeVar("_T")
+# How long processes wait for another, such as for the decoding. A dead process ends them anyway.
 _PATIENCE = timedelta(days=7)
 
 
 def processes() -> int:
-    """How many train together: 1 without `accelerate launch`."""
+    """Returns the number of processes: 1 without `accelerate launch`."""
     return int(os.environ.get("WORLD_SIZE", 1))
 
 
 def rank() -> int:
-    """The number of this process, from 0, which is the main one."""
+    """Returns the number of this process; 0 is the main one."""
     return int(os.environ.get("RANK", 0)) if processes() > 1 else 0
 
 
 def is_main() -> bool:
-    """Whether this process is the one that decodes, writes and prints."""
+    """Returns whether this process is the one that decodes, writes and prints."""
     return rank() == 0
 
 
 @contextmanager
 def joined() -> Iterator[None]:
-    """Joins the processes for as long as they train together; the others print nothing.
+    """Connects the processes within the block, where only the main one prints.
 
-    Raises ValueError when they are of several machines, which share no cache of images.
+    Raises:
+        ValueError: They run on several machines, which do not share a pixel cache.
     """
     if processes() == 1:
         yield
         return
     if int(os.environ.get("LOCAL_WORLD_SIZE", processes())) != processes():
         raise ValueError("train.py trains on one machine; launch it with --num_machines 1.")
-    # Gives each process its device too.
+    # This also gives each process its device.
     accelerate.PartialState(cpu=not torch.cuda.is_available(), timeout=_PATIENCE)
     try:
         if is_main():
@@ -62,31 +64,31 @@ def joined() -> Iterator[None]:
         torch.distributed.destroy_process_group()
 
 
-def from_main(compute: Callable[[], Answer]) -> Answer:
-    """What the main process computes, in all of them; where it fails there, the others end."""
+def from_main(compute: Callable[[], _T]) -> _T:
+    """Computes a value in the main process and returns it in all; if it fails, the others end."""
     if processes() == 1:
         return compute()
-    answer: list = [False, None]  # whether it came off, and what came of it
+    result: list = [False, None]  # whether it succeeded, and the value
     try:
         if is_main():
             with _alone():
-                answer = [True, compute()]
+                result = [True, compute()]
     finally:
-        torch.distributed.broadcast_object_list(answer, src=0)
-    if not answer[0]:
-        raise SystemExit(1)  # the main process says why
-    return answer[1]
+        torch.distributed.broadcast_object_list(result, src=0)
+    if not result[0]:
+        raise SystemExit(1)  # the main process prints the reason
+    return result[1]
 
 
-def main_first(compute: Callable[[], Answer]) -> Answer:
-    """Computes it in all processes, in the main one before the others."""
-    own: list[Answer] = []
+def main_first(compute: Callable[[], _T]) -> _T:
+    """Computes a value in all processes, in the main one before the others."""
+    own: list[_T] = []
     from_main(lambda: own.append(compute()))
     return own[0] if is_main() else compute()
 
 
-def gathered(value: Answer) -> list[Answer]:
-    """Everybody's value, by the number of the process."""
+def gathered(value: _T) -> list[_T]:
+    """Returns the values of all processes, in their order."""
     if processes() == 1:
         return [value]
     values: list = [None] * processes()
@@ -96,7 +98,7 @@ def gathered(value: Answer) -> list[Answer]:
 
 @contextmanager
 def own_folder(folder: Path) -> Iterator[Path]:
-    """Where this process writes: the folder, or for the others one that is thrown away."""
+    """Gives the main process the folder, and each other one a temporary folder, to write to."""
     if is_main():
         yield folder
     else:
@@ -106,18 +108,19 @@ def own_folder(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def shared(learn: Learner) -> Iterator[None]:
-    """Within it the learner trains in all processes at once, each on its share of the images.
+    """Within the block the learner trains in all processes, each on its share of the images.
 
-    Every image is seen once an epoch; where the images do not divide evenly, some fill up the last
-    batch. At the end all processes hold the same network.
+    Each image is used once per epoch; if the images do not divide evenly, some fill up the last
+    batch. At the end all processes have the same network.
     """
     if processes() == 1:
         yield
         return
-    # A process's last batch is smaller: dropped, as fastai does, it would be one for each process.
+    # fastai drops the last, smaller batch, which would be one batch in each process.
     learn.dls.train.drop_last = False
-    # Batch norm is left to each process: converted, timm's layers would lose their activation,
-    # and a process's batch is large enough. So its running means are the main process's.
+    # Each process has its own batch norm statistics: converted to synchronised ones, timm's layers
+    # would lose their activation, and the batch of a process is large enough. At the end all take
+    # the running statistics of the main process.
     with learn.distrib_ctx(sync_bn=False):
         yield
     for buffer in learn.model.buffers():
@@ -125,13 +128,13 @@ def shared(learn: Learner) -> Iterator[None]:
 
 
 def bare(model: nn.Module) -> nn.Module:
-    """The network without what wraps it while processes train together."""
+    """Returns the network without the wrapper that it has while several processes train."""
     return getattr(model, "module", model)
 
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """fastai takes this process for the only one, and waits for no other."""
+    """Within the block fastai sees one process only, and does not wait for others."""
     count = os.environ.pop("WORLD_SIZE")
     try:
         yield
@@ -141,7 +144,7 @@ def _alone() -> Iterator[None]:
 
 @patch
 def _broadcast(self: DistributedDL, indices: list[int], source: int) -> list[int]:
-    """fastai's own moves the indices to a GPU, where there may be none."""
+    """Replaces fastai's own, which moves the indices to a GPU even where there is none."""
     shared = torch.tensor(indices, device=self.device)
     torch.distributed.broadcast(shared, source)
     return shared.tolist()

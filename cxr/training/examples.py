@@ -1,18 +1,17 @@
-"""The example images of a model folder: test images that show what the model can do, and cannot.
+"""The example images of a model folder: test images on which the model is right, and wrong.
 
-All of it is told by how far a finding stands above its threshold, in log-odds (below: negative).
+They are chosen by how far each finding is above its threshold, in log-odds (below: negative).
 
-- *Right* for a finding is an image whose label names that finding, where it stands above its
-  threshold and above every finding that the label does not name. By how much is its lead: how
-  confident the model is. For each finding the image with the largest lead is taken, and of the
-  findings the MOST with the largest.
-- *Wrong* is an image where a finding that its label does not name leads in the same way; the largest
-  lead is taken. Where there is none: an image whose findings all stay below their thresholds.
-- *No Finding* is an image so labelled; the one is taken whose highest finding is lowest.
+- *Right*: an image with the finding in its label, where the finding is above its threshold and
+  above every finding that the label does not name. Its lead is the difference. For each finding the
+  image with the largest lead is chosen, and the MOST findings with the largest leads are kept.
+- *Wrong*: an image where a finding that its label does not name leads in the same way; the one with
+  the largest lead. If there is none: an image whose findings are all below their thresholds.
+- *No Finding*: an image with that label; the one whose highest finding is lowest.
 
-Each is of another patient, and of none that training or choosing saw. It is answered once more as
-the page will answer, from the file that is written: what is then rejected, or answered otherwise, is
-passed over.
+Each image is of another patient, whom neither training nor choosing saw. The model predicts it once
+more from the file that is written; an image that is then rejected, or predicted otherwise, is
+skipped.
 """
 
 import csv
@@ -39,18 +38,21 @@ from cxr.model.config import Config
 from cxr.model.examples import TABLE
 from cxr_labels import DISPLAY, FINDINGS, LABELS, NO_FINDING
 
-MOST = 8  # images that are right
+MOST = 8  # images on which the model is right
 RIGHT, WRONG, NONE = "right", "wrong", "none"
 
 _COLUMNS = ("file", "labels", "source")
-_LEAST = 1e-6  # log-odds by which a finding at its threshold counts as above it
+_LEAST = 1e-6  # log-odds above its threshold of a finding that is exactly at it
 
 
 @dataclass(frozen=True)
 class Offer:
-    """A place among the examples, and the images for it, best first.
+    """One example to choose, with the candidates for it.
 
-    kind: RIGHT, WRONG or NONE. label: the finding that the image is right for, else "".
+    Attributes:
+        kind: RIGHT, WRONG or NONE.
+        label: For RIGHT the finding, else "".
+        images: Indices of the candidates, best first.
     """
 
     kind: str
@@ -59,7 +61,7 @@ class Offer:
 
     @property
     def why(self) -> str:
-        """One sentence on why such an image is offered."""
+        """One sentence on why such an image is an example."""
         if self.kind == RIGHT:
             return f"The model is right about it: {DISPLAY[self.label].lower()}."
         if self.kind == WRONG:
@@ -68,10 +70,11 @@ class Offer:
 
 
 def rank(above: np.ndarray, targets: np.ndarray) -> list[Offer]:
-    """The offers for N images, those that are right first, the surest finding first.
+    """Returns the examples to choose from N images: RIGHT by falling lead, then WRONG and NONE.
 
-    above: how far each finding stands above its threshold in log-odds, [N, 14]; -inf where it has
-    none. targets: 0 or 1, [N, 15].
+    Args:
+        above: How far each finding is above its threshold, in log-odds, [N, 14]; -inf without one.
+        targets: 0 or 1, [N, 15].
     """
     named = targets[:, : len(FINDINGS)].astype(bool)
     lead = above - _highest(np.where(named, -np.inf, above))[:, None]
@@ -93,10 +96,16 @@ def rank(above: np.ndarray, targets: np.ndarray) -> list[Offer]:
 
 
 def write(folder: Path, predictor: Predictor, data: NihData, split: np.ndarray) -> None:
-    """Writes examples/ of a model folder, in place of an older one; needs its predictions.csv.
+    """Writes the folder examples/ of a model folder; needs its predictions.csv.
 
-    The images are PNG, grey, at the size of the files they come from; examples.csv lists them with
-    their labels and source. split: of each image of the data, one of splits.NAMES.
+    The images are grey PNG files of the original size; examples.csv lists them with their labels
+    and source.
+
+    Args:
+        folder: The model folder.
+        predictor: Its model.
+        data: The data of the run.
+        split: One of splits.NAMES for each image.
     """
     place = folder / model_folder.EXAMPLES
     part = folder / f".{model_folder.EXAMPLES}.part"
@@ -118,7 +127,7 @@ def write(folder: Path, predictor: Predictor, data: NihData, split: np.ndarray) 
 def _choose(
     folder: Path, predictor: Predictor, data: NihData, split: np.ndarray
 ) -> Iterator[tuple[int, GreyImage, str]]:
-    """Row of the data, image and why, of each image that is offered."""
+    """Yields row of the data, image and reason of each example."""
     rows, probabilities = _held_out(folder, data, split)
     read = predictions.reader(data.source.reader(), list(data.table.image))
     patients = data.table.patient.to_numpy()
@@ -137,7 +146,7 @@ def _choose(
 
 
 def _held_out(folder: Path, data: NihData, split: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the test images of patients that no other set knows, and what was predicted there."""
+    """Rows of the test images whose patients are in no other set, and their probabilities."""
     found = pd.read_csv(folder / model_folder.PREDICTIONS, dtype={"image_index": str})
     rows = pd.Index(data.table.image).get_indexer(found.image_index)
     patients = data.table.patient.to_numpy()
@@ -147,11 +156,11 @@ def _held_out(folder: Path, data: NihData, split: np.ndarray) -> tuple[np.ndarra
 
 
 def _holds(offer: Offer, predictor: Predictor, image: GreyImage, targets: np.ndarray) -> bool:
-    """Whether the page, given that image, answers as the offer says."""
-    answer = predictor.predict([image], TRAINING)[0]
-    if answer.verdict.rejected:
+    """Whether the model predicts the image as the example says."""
+    prediction = predictor.predict([image], TRAINING)[0]
+    if prediction.verdict.rejected:
         return False
-    above = _above(predictor.config, np.array([list(answer.probabilities.values())]))
+    above = _above(predictor.config, np.array([list(prediction.probabilities.values())]))
     offers = rank(above, targets[None])
     return any(one.images and (one.kind, one.label) == (offer.kind, offer.label) for one in offers)
 
@@ -167,18 +176,18 @@ def _above(config: Config, probabilities: np.ndarray) -> np.ndarray:
 
 
 def _highest(above: np.ndarray) -> np.ndarray:
-    """The highest of an image's findings [N, 14], or 0, its threshold, where all are below: [N]."""
+    """The highest of the findings [N, 14] of each image; 0 where all are below their thresholds."""
     return np.maximum(above.max(1), 0)
 
 
 def _best_first(scores: np.ndarray, above: float) -> list[int]:
-    """Places of the scores over `above`, the highest first, equal ones in their order."""
+    """Indices of the scores over `above`, the highest first, equal ones in their order."""
     order = np.argsort(-scores, kind="stable")
     return [int(k) for k in order if scores[k] > above]
 
 
 def _source(image: str, why: str) -> str:
     return (
-        f"Image {image} of NIH ChestX-ray14, NIH Clinical Center ({IMAGES_AT}), held out: the model "
-        f"was neither trained on it nor chosen by it. {why}"
+        f"Image {image} of NIH ChestX-ray14, NIH Clinical Center ({IMAGES_AT}), held out: the "
+        f"model was neither trained on it nor chosen by it. {why}"
     )

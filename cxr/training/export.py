@@ -1,4 +1,4 @@
-"""A trained network -> the weights of the model folder: ONNX, safetensors and fastai export."""
+"""Exports a trained network to the model folder, as ONNX, safetensors and fastai export."""
 
 import platform
 import tempfile
@@ -28,11 +28,11 @@ TOLERANCE = 1e-4  # largest difference in logits between the forms of one networ
 
 
 class ExportError(RuntimeError):
-    """An exported file that does not answer as the network does."""
+    """An exported file that does not compute what the network does."""
 
 
 class _AllOutputs(torch.nn.Module):
-    """The network with its three outputs as a plain tuple, as the ONNX file gives them."""
+    """The network with the three outputs of the ONNX file as a plain tuple."""
 
     def __init__(self, net: HeatmapNet):
         super().__init__()
@@ -43,7 +43,7 @@ class _AllOutputs(torch.nn.Module):
 
 
 class ReadImage(Transform):
-    """Image file -> TensorXray float32 [1, S, S], 0..1, read by the functions that serve."""
+    """Image file -> TensorXray float32 [1, S, S], 0..1, read as in inference."""
 
     input_types = (str, Path)  # what `learn.predict` takes
 
@@ -59,11 +59,17 @@ class ReadImage(Transform):
 def export(net: HeatmapNet, size: int, folder: Path, images: np.ndarray) -> None:
     """Writes model.onnx, model.safetensors, model.pkl and pyproject.toml into the folder.
 
-    images: float32 [N, 1, S, S], real images on which the ONNX file must agree with the network.
-    Raises ExportError when it differs by more than 1e-4 in a logit.
+    Args:
+        net: The network.
+        size: Side of its input in pixels.
+        folder: The model folder.
+        images: float32 [N, 1, S, S], real images on which the ONNX file must agree with it.
+
+    Raises:
+        ExportError: It differs by more than 1e-4 in a logit.
     """
     net = net.cpu().float().eval().to(memory_format=torch.contiguous_format)
-    # First the weights: whatever fails behind them, the training is not lost.
+    # The weights come first: if a later step fails, the training is not lost.
     state = {name: tensor.contiguous() for name, tensor in net.state_dict().items()}
     with atomic.replacing(folder / model_folder.SAFETENSORS) as part:
         part.write_bytes(save(state))
@@ -76,7 +82,7 @@ def _write_onnx(net: HeatmapNet, size: int, path: Path, images: np.ndarray) -> N
         warnings.simplefilter("ignore")
         torch.onnx.export(
             _AllOutputs(net).eval(),
-            # Two images: with one, the exporter takes the batch for a constant.
+            # Two images: with one, the exporter makes the batch size a constant.
             (torch.rand(2, 1, size, size),),
             part,
             input_names=["image"],
@@ -91,7 +97,7 @@ def _write_onnx(net: HeatmapNet, size: int, path: Path, images: np.ndarray) -> N
 
 
 def _strip(path: Path) -> None:
-    """Takes out what the exporter notes on its own source, which names places of this machine."""
+    """Removes the exporter's notes on its source, which contain paths of this machine."""
     model = onnx.load(path)
     for part in (model.graph, *model.graph.node, *model.graph.value_info, *model.functions):
         part.ClearField("metadata_props")
@@ -117,13 +123,12 @@ def _check_parity(net: HeatmapNet, path: Path, images: np.ndarray) -> None:
 
 
 def write_fastai(net: HeatmapNet, size: int, folder: Path) -> None:
-    """Writes model.pkl, a learner whose pipeline takes an image file: `learn.predict("image.png")`,
-    and pyproject.toml into the folder.
+    """Writes model.pkl, a learner for `learn.predict("image.png")`, and pyproject.toml.
 
-    It carries neither the pixel cache nor a path of the machine that trained it.
+    The pickle contains neither the pixel cache nor paths of this machine.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        # fastai runs its pipeline once when it is built; the export drops the images again.
+        # fastai runs the pipeline once when it is built; the export does not contain the images.
         blank = Path(scratch) / "blank.png"
         Image.new("L", (size, size)).save(blank)
         block = DataBlock(
@@ -143,7 +148,7 @@ def _no_labels(_path: Path) -> np.ndarray:
 
 
 def _pyproject() -> str:
-    """What the Hub's `from_pretrained_fastai` checks; its parser wants ">=", not "=="."""
+    """What the Hub's `from_pretrained_fastai` checks; its parser needs ">=", not "=="."""
     needs = [
         f"python>={'.'.join(platform.python_version_tuple()[:2])}",
         f"fastai>={version('fastai')}",

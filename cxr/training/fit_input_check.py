@@ -1,7 +1,7 @@
-"""Training images -> the numbers by which the serving half tells chest X-rays from other images.
+"""Fits the input check, which tells chest X-rays from other images, to the training images.
 
-Nothing but chest X-rays is used. What was chosen by looking at images of other things stands
-below as constants (`benchmarks/ood_images` says which images, and measures on others).
+Only chest X-rays are used. What was chosen by looking at other images is in the constants below
+(`benchmarks/ood_images` describes these images, and measures on others).
 """
 
 from collections.abc import Callable
@@ -17,11 +17,11 @@ from cxr.model import model_folder
 from cxr.model.config import InputCheckEntry
 from cxr.model.model_folder import INPUT_CHECK
 
-# Directions kept of the embedding, the layout and the edges.
+# Principal directions kept of the embedding, the layout and the edges.
 DIRECTIONS = {"embedding": 128, "layout": 64, "edges": 128}
-# Shares of chest X-rays to be rejected, and to be rejected or called unusual. The bar for rejecting
-# is 0.01 on other images; the nearest odd image lies so far out that a tenth of that is enough,
-# and chest X-rays of other makers lie between.
+# Shares of chest X-rays that are rejected, and that are rejected or warned about. The target for
+# rejecting is 0.01; the nearest other image is so far away that a tenth of that is enough, and
+# chest X-rays of other manufacturers lie between.
 REJECTED, UNUSUAL = 0.001, 0.01
 MIN_IMAGES = 100
 _MAX_IMAGES = 6000  # more do not change the numbers, and each costs a pass of the network

@@ -1,9 +1,9 @@
-"""The pixel cache: every image decoded once, at the training size, into one file on disk.
+"""The pixel cache: all images decoded once, at the training size, in one file on disk.
 
-`images.npy` is a plain uint8 array [N, S, S] that NumPy can memory-map. Workers write their images
-into it at their places, and `state.npy` records what is done, so that a broken build goes on
-where it stopped, and an image whose file changed is decoded again. Neither building nor reading
-maps the file into memory: resident memory does not grow with the number of images.
+`images.npy` is a plain uint8 array [N, S, S]. Worker processes write their images into it, and
+`state.npy` records which are done, so that an interrupted build resumes, and an image whose file
+changed is decoded again. The file is never mapped into memory, so resident memory does not grow
+with the number of images.
 """
 
 import hashlib
@@ -22,20 +22,22 @@ from tqdm import tqdm
 from cxr import atomic, imaging, machine
 from cxr.datasets.files import DataError, ImageReader, ImageSource
 
-_CHUNK = 32  # images a task: about half a second of work
-# The pixels that an older reader made are not those of this one: raise when squeezing changes.
+_CHUNK = 32  # images per task: about half a second of work
+# Part of the folder's name. Raise it when reading or resizing gives other pixels.
 _VERSION = 2
-_SPARE = 500 * 2**20  # bytes left for everything else: the model folder, the system
-_WORTH_SAYING = 100 * 2**20  # bytes
+_SPARE = 500 * 2**20  # bytes that stay free for everything else
+_WORTH_SAYING = 100 * 2**20  # bytes; a smaller cache is not announced
 
 
 @dataclass
 class PixelCache:
-    """uint8 images [N, size, size] on disk, read one by one.
+    """uint8 images [N, size, size] on disk, which are read one by one.
 
-    folder: where the cache lies.
-    readable: bool, one an image that was asked for, false where it could not be decoded.
-    rows: place in the file of each of the N readable images.
+    Attributes:
+        folder: The folder of the cache.
+        size: Side of the images in pixels.
+        readable: For each requested image, whether it could be decoded.
+        rows: Position in the file of each of the N readable images.
     """
 
     folder: Path
@@ -49,13 +51,13 @@ class PixelCache:
         self._file = os.open(self.folder / "images.npy", os.O_RDONLY)
 
     def image(self, i: int) -> np.ndarray:
-        """Readable image i, uint8 [size, size]. Read with pread, which forked loaders may share."""
+        """Reads the i-th readable image, uint8 [size, size]; forked processes may do so at once."""
         length = self.size * self.size
         data = os.pread(self._file, length, self._offset + int(self.rows[i]) * length)
         return np.frombuffer(data, np.uint8).reshape(self.size, self.size)
 
     def images(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Images as float32 [n, 1, size, size], 0..1, as the network takes them."""
+        """Reads images for the network, float32 [n, 1, size, size], 0..1."""
         batch = np.stack([self.image(i) for i in indices])[:, None]
         return np.multiply(batch, np.float32(1 / 255), dtype=np.float32)
 
@@ -64,7 +66,7 @@ class PixelCache:
 
 
 def default_folder() -> Path:
-    """Where caches lie: $CXR_CACHE, else ~/.cache/cxr."""
+    """Returns the folder of all caches: $CXR_CACHE, else ~/.cache/cxr."""
     return Path(os.environ.get("CXR_CACHE", "~/.cache/cxr")).expanduser()
 
 
@@ -75,11 +77,19 @@ def build(
     folder: Path | None = None,
     processes: int | None = None,
 ) -> PixelCache:
-    """Decodes the images that the cache does not hold yet, in parallel, with a progress bar.
+    """Decodes the images that the cache does not have yet, in parallel, with a progress bar.
 
-    names: images, in the order of the cache. size: side in pixels. processes: the cores granted
-    to this process when None. Images that cannot be read are marked, not raised. Says beforehand how
-    much the cache takes; raises DataError when the disk has no room for it.
+    An image that cannot be read is marked as unreadable. A large cache is announced first.
+
+    Args:
+        source: Where the images are.
+        names: The images, in the order of the cache.
+        size: Side in pixels.
+        folder: The folder of all caches; by default `default_folder`.
+        processes: Worker processes; by default one for each core of this process.
+
+    Raises:
+        DataError: The disk has too little free space.
     """
     folder = (folder or default_folder()) / _key(names, size)
     folder.mkdir(parents=True, exist_ok=True)
@@ -95,9 +105,9 @@ def build(
 
 
 def _check_room(folder: Path, images: int, size: int) -> None:
-    """Says what the images will take beyond what is on disk; raises DataError where it is too much.
+    """Announces the space that the images will take; raises DataError if there is too little.
 
-    The file is a hole at first, so its length says nothing of the room that it takes.
+    The file is sparse at first, so its length does not tell the space that it takes.
     """
     file = folder / "images.npy"
     taken = file.stat().st_blocks * 512 if file.is_file() else 0
@@ -116,7 +126,7 @@ def _check_room(folder: Path, images: int, size: int) -> None:
 
 @dataclass
 class _State:
-    """Per image: the signature of its file when it was decoded, and whether that worked."""
+    """For each image the signature of its file when it was decoded, and whether that succeeded."""
 
     path: Path
     signatures: np.ndarray
@@ -156,9 +166,9 @@ def _decode(
 ) -> None:
     chunks = [todo[k : k + _CHUNK] for k in range(0, len(todo), _CHUNK)]
     processes = min(processes, len(chunks))
-    # Spawned, not forked: the parent may hold threads of torch or a GPU.
+    # Spawned, not forked: the parent may have threads of torch, or use a GPU.
     context = multiprocessing.get_context("spawn")
-    # Each task brings the places of its images: those of all would take each worker 30 MB.
+    # Each task has the places of its images only; all places would take 30 MB in each worker.
     archive = ImageSource({}, source.archive)
     pool = ProcessPoolExecutor(
         processes, context, initializer=_start_worker, initargs=(archive, folder, size)
@@ -181,7 +191,7 @@ def _decode(
 
 
 class _Worker:
-    """What a worker process keeps between its tasks."""
+    """The state of a worker process."""
 
     reader: ImageReader
     file: int
@@ -198,7 +208,7 @@ def _start_worker(source: ImageSource, folder: Path, size: int) -> None:
 
 
 def _end_with_parent() -> None:
-    """Ends this worker when the build is killed; it would wait for tasks for ever."""
+    """Ends this worker when the build is killed; otherwise it would wait for tasks forever."""
     parent = multiprocessing.parent_process()
     if parent:
         parent.join()
@@ -210,7 +220,7 @@ def _decode_chunk(indices: np.ndarray, places: list[str]) -> list[bool]:
 
 
 def _decode_image(i: int, place: str) -> bool:
-    """Decodes one image into its place; false when it cannot be read."""
+    """Decodes one image into its place; returns whether that succeeded."""
     try:
         image = imaging.read_image(_Worker.reader.read_at(place))
     except (imaging.ImageError, OSError):
@@ -221,7 +231,7 @@ def _decode_image(i: int, place: str) -> bool:
 
 
 def _create(path: Path, shape: tuple[int, int, int]) -> None:
-    """Makes the array file at its full length, as a hole that fills while images are decoded."""
+    """Creates the array file at its full length, sparse until images are decoded."""
     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
     with atomic.replacing(path) as part, part.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
@@ -236,6 +246,6 @@ def _header_bytes(path: Path) -> int:
 
 
 def _key(names: Sequence[str], size: int) -> str:
-    """The cache's folder: a digest of the image names in their order, and of the size."""
+    """The name of the cache's folder: the size, and a digest of the image names in their order."""
     digest = hashlib.sha256("\n".join(names).encode())
     return f"v{_VERSION}-{size}px-{len(names)}-{digest.hexdigest()[:16]}"
