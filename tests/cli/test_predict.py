@@ -125,6 +125,7 @@ def test_rejection_is_printed_once(tmp_path, form):
         check=False,
     )
     assert shared.stdout.count("There is no file") == 1
+    assert shared.returncode == 1
     apart = predict(*command[5:])
     for printed in (apart.stdout, apart.stderr):
         assert printed.count("There is no file") == 1

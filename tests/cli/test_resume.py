@@ -11,6 +11,9 @@ import pytest
 from support import IMAGE, ROOT
 from support.command import predict
 
+from cxr.cli.part_file import PartFile, ResumeError
+from cxr.model.resolve import Model
+
 
 @pytest.fixture(scope="module")
 def unbroken(hundred_images, tmp_path_factory) -> str:
@@ -67,6 +70,17 @@ def test_results_of_another_prevalence_are_not_continued(hundred_images, tmp_pat
     assert done.returncode == 1
     assert "are of another model or prevalence" in done.stderr
     assert Path(f"{target}.part").read_bytes() == before
+
+
+def test_results_of_another_commit_are_not_continued(tmp_path):
+    """A model on the Hub has one name and many commits."""
+    old, new = (Model(tmp_path, "owner/name", digit * 40) for digit in "ab")
+    part = PartFile(tmp_path / "results.csv")
+    result = {"file": "a.png", "model": old.name, "revision": old.revision, "prevalence": "nih"}
+    assert list(part.append([result])) == [result]
+    assert part.resume(old, "nih") == {"a.png"}
+    with pytest.raises(ResumeError, match="of another model"):
+        part.resume(new, "nih")
 
 
 def test_resuming_needs_a_file():

@@ -7,15 +7,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from support import ROOT, STARTER, planted
 
 from cxr.datasets import splits
 from cxr.datasets.files import DataError
 from cxr.evaluation import evaluate, html_report, predictions
+from cxr.inference import prevalence
 from cxr.inference.input_check import Verdict
 from cxr.inference.predictor import Predictor
+from cxr.model.config import read_config
 from cxr.model.metrics import read
+from cxr_labels import LABELS
 
 
 @pytest.fixture(scope="module")
@@ -332,6 +336,21 @@ def test_images_that_none_can_read_are_a_sentence(starter, tmp_path):
     with pytest.raises(DataError, match=r"None of the images can be read \(12 images .* check"):
         evaluate.evaluate(starter, data, tmp_path / "report")
     assert not (tmp_path / "report").exists()
+
+
+def test_images_of_the_report_have_their_scores_at_nihs_prevalence(starter, tmp_path, monkeypatch):
+    """As the report says; predictions.csv has them at the training prevalence."""
+    shown = {}
+    monkeypatch.setattr(html_report, "render", lambda _, cases, __: shown.update(cases) or "")
+    evaluate.evaluate(starter, small(tmp_path / "data"), tmp_path / "report")
+    table = pd.read_csv(tmp_path / "report" / "predictions.csv", index_col="image_index")
+    config = read_config(starter / "config.json")
+    stated = prevalence.restate(config, table[list(LABELS)].to_numpy(), "nih")
+    expected = pd.DataFrame(stated, table.index, LABELS)
+    cases = [(label, case) for label in shown for kind in shown[label].values() for case in kind]
+    assert cases
+    for label, case in cases:
+        assert case.probability == pytest.approx(expected.loc[case.image, label], abs=1e-4)
 
 
 def test_images_that_input_check_rejects_are_counted_and_said(starter, tmp_path, monkeypatch):

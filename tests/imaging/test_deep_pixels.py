@@ -35,6 +35,16 @@ def test_few_bits_in_16(bits):
     assert any(f"uses only {bits} bits" in warning for warning in image.warnings)
 
 
+@pytest.mark.parametrize("bits", [8, 10, 12, 14])
+def test_one_value_beyond_the_bits_takes_more_of_them(bits):
+    """The value after the highest of these bits is no whiter than white."""
+    values = np.zeros((80, 96), np.uint16)
+    values[40:] = 2**bits
+    pixels = imaging.read_image(encode(values)).pixels
+    assert pixels[:40].max() == 0
+    np.testing.assert_allclose(pixels[40:], 2**bits / (2 ** (bits + 2) - 1), atol=1e-6)
+
+
 @pytest.mark.parametrize("channels", [2, 3, 4])
 def test_16_bit_colour_png(channels):
     """PNGs of 16 bits a channel (grey with alpha, RGB, RGBA) are read to 8 bits or better."""

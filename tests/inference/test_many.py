@@ -1,6 +1,7 @@
 """The one loop over many images: in order, in constant memory."""
 
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -48,6 +49,22 @@ def test_error_of_the_work_comes_at_its_turn():
     with pytest.raises(ZeroDivisionError):
         next(results)
     assert len(begun) < 20
+
+
+def test_items_that_wait_are_dropped_when_nobody_takes_results():
+    """Of four items that were read, the one that no worker had time for is never begun."""
+    begun, released = [], threading.Event()
+
+    def work(item: int) -> None:
+        begun.append(item)
+        if item:
+            released.wait()
+
+    results = map_in_order(work, range(100), workers=2)
+    next(results)
+    threading.Timer(0.5, released.set).start()
+    results.close()
+    assert max(begun) < 3
 
 
 @pytest.mark.slow

@@ -137,6 +137,17 @@ def test_odd_table_of_examples_offers_nothing(tmp_path, table):
     assert examples.listed(tmp_path) == []
 
 
+def test_example_that_cannot_be_read_is_not_offered(tmp_path, monkeypatch):
+    """The page starts with the others."""
+    folder = tmp_path / "examples"
+    folder.mkdir()
+    (folder / "image.png").write_bytes(IMAGE.read_bytes())
+    (folder / "broken.png").write_bytes(IMAGE.read_bytes()[:1000])
+    (folder / "examples.csv").write_text("file\nbroken.png\nimage.png\n")
+    monkeypatch.setattr(examples, "PROJECT", tmp_path / "none")
+    assert [image.path.name for image in examples.find(tmp_path)] == ["image.png"]
+
+
 def test_table_of_examples_offers_no_more_than_a_page_holds(tmp_path):
     """Of a long table only the first MOST images are offered."""
     (tmp_path / "image.png").write_bytes(IMAGE.read_bytes())

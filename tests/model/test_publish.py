@@ -43,6 +43,13 @@ def test_new_repository_is_private_when_asked(hub, folder):
     assert hub.repositories["owner/name"].private
 
 
+def test_new_repository_is_as_its_owner_wants_new_ones(hub, folder):
+    """Without `private` an organisation whose new repositories are private keeps it so."""
+    hub.private_by_default = True
+    publish.publish(folder, NAME, private=False)
+    assert hub.repositories["owner/name"].private
+
+
 def test_private_is_not_published_into_a_public_repository(hub, folder):
     """With `private` an existing public repository is rejected before a file is sent."""
     hub.put("owner/name", {"README.md": b"seen by all"})

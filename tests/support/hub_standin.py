@@ -94,6 +94,7 @@ class Hub(Server):
         break_for: How many requests in a row break.
         break_silently: Whether the connection stays open without a response instead.
         bad_card: The error that every model card gets; "" for none.
+        private_by_default: Whether OWNER's new repositories are private unless a request says not.
         paid: Whether OWNER has a plan with which Spaces may run on a CPU.
     """
 
@@ -108,6 +109,7 @@ class Hub(Server):
         self.break_at: int | None = None
         self.break_after = False
         self.bad_card = ""
+        self.private_by_default = False
         self.paid = True
         self.break_for = 1
         self.break_silently = False
@@ -277,6 +279,12 @@ def _valid_card(handler: _Handler, _: bytes) -> Response:
     return _json({"errors": errors, "warnings": []}, 400 if errors else 200)
 
 
+def _is_private(wish: dict[str, Any], otherwise: bool) -> bool:
+    if "visibility" in wish:
+        return wish["visibility"] == "private"
+    return bool(wish.get("private", otherwise))
+
+
 def _create(handler: _Handler, body: bytes) -> Response:
     handler.writer()
     wish = json.loads(body)
@@ -290,7 +298,7 @@ def _create(handler: _Handler, body: bytes) -> Response:
     if known is None:
         handler.server.repositories[name] = Repository(
             wish.get("type") or "model",
-            private=bool(wish.get("private") or wish.get("visibility") == "private"),
+            private=_is_private(wish, handler.server.private_by_default),
             sdk=wish.get("sdk"),
             hardware=wish.get("hardware"),
             variables={v["key"]: v["value"] for v in wish.get("variables") or []},
@@ -408,6 +416,7 @@ def _info(handler: _Handler, _: bytes, name: str, revision: str | None = None) -
         for path, file in commit.files.items()
     ]
     facts = {"id": name, "modelId": name, "sha": commit.sha, "private": repository.private}
+    facts["gated"] = "auto" if repository.gated else False
     if repository.kind == "space":
         hardware = {"current": repository.hardware, "requested": repository.hardware}
         facts["runtime"] = {"stage": "RUNNING", "hardware": hardware}

@@ -8,6 +8,7 @@ import torch
 
 from cxr.datasets import boxes
 from cxr.training import learner, loaders
+from cxr.training.augment import Augmentation
 from cxr.training.callbacks import WeightAverage
 from cxr.training.loaders import Images
 from cxr.training.net import HeatmapNet
@@ -120,6 +121,17 @@ def test_workers_prepare_the_same_images(images):
     shares = sum(batch[1].as_subclass(torch.Tensor).sum(0) for batch in batches)
     assert shares[:8].sum() == pytest.approx(8, abs=1e-4)
     assert all(batch[2].as_subclass(torch.Tensor).any() for batch in batches)
+
+
+def test_boxes_of_a_batch_move_with_their_images(images):
+    """An image and its box maps get the same change."""
+    rows = range(IMAGES)
+    plain, _, boxed = loaders.read_batch(images, rows, None)
+    mirrored = [Augmentation(mirrored=True)] * IMAGES
+    turned, _, moved = loaders.read_batch(images, rows, mirrored)
+    assert not torch.equal(boxed, boxed.flip(-1))
+    assert torch.equal(turned, plain.flip(-1))
+    assert torch.equal(moved, boxed.flip(-1))
 
 
 def test_same_seed_gives_the_same_batches(images):

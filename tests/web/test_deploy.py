@@ -164,8 +164,9 @@ def test_private_space_is_private(hub, tmp_path):
     assert hub.repositories[SPACE].private
 
 
-def test_private_model_needs_a_secret_and_is_not_preloaded(hub, tmp_path):
-    """The header preloads no private model, and the output says which secret is needed."""
-    hub.repositories[MODEL].private = True
+@pytest.mark.parametrize("closed", ["private", "gated"])
+def test_closed_model_needs_a_secret_and_is_not_preloaded(hub, tmp_path, closed):
+    """The header preloads none, and the output says which secret is needed."""
+    setattr(hub.repositories[MODEL], closed, True)
     assert "a secret HF_TOKEN" in deployed(hub, tmp_path)
     assert "preload_from_hub" not in header(hub, tmp_path)

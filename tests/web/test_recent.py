@@ -103,6 +103,17 @@ def test_each_image_has_its_own_prediction(page):
     assert page.work == Work(decoded=2, run=2)
 
 
+def test_images_of_one_name_are_told_apart(page, tmp_path):
+    """Gradio puts each upload into a folder of its own, and many are called image.png."""
+    paths = [tmp_path / folder / "image.png" for folder in "ab"]
+    for path, image in zip(paths, (IMAGE, OTHER), strict=True):
+        path.parent.mkdir()
+        shutil.copy(image, path)
+    first, second = (page.recent.analyze(str(path), "nih") for path in paths)
+    assert first.probabilities != second.probabilities
+    assert page.work.run == 2
+
+
 def test_rejected_images_are_not_kept(page, tmp_path):
     """A file that cannot be read is read again when it is sent again."""
     (tmp_path / "bad.png").write_bytes(b"no image")

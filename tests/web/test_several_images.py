@@ -18,6 +18,7 @@ from support.html import HOSTILE, Parsed
 
 from cxr import imaging, machine
 from cxr.imaging import GreyImage
+from cxr.inference import results
 from cxr.web import limits
 from cxr.web.page import several_images
 from cxr_labels import DISPLAY, LABELS
@@ -239,6 +240,15 @@ def test_more_images_than_the_most_are_told_of(predictor, tmp_path):
     assert table.count("<tr>") == limits.MAX_LISTED + 1  # with the head
     assert len(text.splitlines()) == limits.MAX_LISTED + 1
     assert f"the first {limits.MAX_LISTED} of {limits.MAX_LISTED + 1}" in status
+
+
+def test_highest_score_of_an_image_without_flags_is_that_of_a_finding(predictor, monkeypatch):
+    """ "No Finding" is no finding, however likely it is."""
+    scores = dict.fromkeys(LABELS, 0.02) | {"No Finding": 0.9, "Mass": 0.05}
+    found = results.of_file(predictor, IMAGE, IMAGE.name) | {"probabilities": scores, "flagged": []}
+    monkeypatch.setattr(results, "of_files", lambda *_: iter([found]))
+    *_, (_, table, _, _) = several_images._answerer(predictor)([str(IMAGE)], "nih")
+    assert "the highest score: Mass 5.0 %" in Parsed(table).text
 
 
 def test_hostile_name_is_shown_not_obeyed(predictor, tmp_path):
