@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from cxr.evaluation import calibration, metrics
+from cxr.evaluation import calibration, scoring
 from cxr.inference.prevalence import probabilities_at
 from cxr.inference.probability import log_odds, sigmoid
 from cxr.model.config import Config
@@ -106,9 +106,9 @@ def test_few_positives_are_calibrated_better_than_alone(between):
         for k in np.flatnonzero(SHARES == RARE):
             if seen.targets[:, k].any():
                 # The truth takes the place of the outcome: no noise of new images in the figure.
-                shrunk.append(metrics.ece(new.truth[:, k], given[:, k]))
+                shrunk.append(scoring.ece(new.truth[:, k], given[:, k]))
                 own = unshrunk(seen, k)(new.logits[:, k])
-                alone.append(metrics.ece(new.truth[:, k], own))
+                alone.append(scoring.ece(new.truth[:, k], own))
     assert np.mean(shrunk) < 0.8 * np.mean(alone)
 
 
@@ -203,7 +203,7 @@ def test_another_share_on_validation_is_allowed_for():
     seen = Images(made.logits[kept], made.targets[kept], made.truth[kept])
     given = calibrated(fit(seen, prevalence=made.truth.mean(0)), made.logits)
     assert seen.targets[:, k].mean() > 2 * made.targets[:, k].mean() * 0.9
-    assert metrics.ece(made.truth[:, k], given[:, k]) < 0.01
+    assert scoring.ece(made.truth[:, k], given[:, k]) < 0.01
 
 
 def folder_config(pairs, training, nih):
@@ -248,10 +248,10 @@ def test_probabilities_hold_at_another_prevalence(here, there, stated):
     new_logits, outcomes = drawn_at(rng, 20_000, there)
     given = probabilities_at(config, new_logits, prevalence)
     for k in range(len(LABELS)):
-        for part in metrics.reliability(outcomes[:, k], given[:, k]):
-            spread = (part["predicted"] * (1 - part["predicted"]) / (20_000 / 15)) ** 0.5
-            assert abs(part["observed"] - part["predicted"]) < 0.03 * there**0.5 + 5 * spread
-        assert metrics.ece(outcomes[:, k], given[:, k]) < 0.12 * there + 0.005
+        for part in scoring.reliability(outcomes[:, k], given[:, k]):
+            spread = (part.predicted * (1 - part.predicted) / (20_000 / 15)) ** 0.5
+            assert abs(part.observed - part.predicted) < 0.03 * there**0.5 + 5 * spread
+        assert scoring.ece(outcomes[:, k], given[:, k]) < 0.12 * there + 0.005
 
 
 def test_without_the_shift_probabilities_do_not_hold():
@@ -261,4 +261,4 @@ def test_without_the_shift_probabilities_do_not_hold():
     pairs = calibration.fit(logits, targets, np.arange(len(logits)), np.full(15, 0.2))
     new_logits, outcomes = drawn_at(rng, 5_000, 0.02)
     given = probabilities_at(folder_config(pairs, 0.2, 0.02), new_logits, "training")
-    assert metrics.ece(outcomes[:, 0], given[:, 0]) > 0.1
+    assert scoring.ece(outcomes[:, 0], given[:, 0]) > 0.1

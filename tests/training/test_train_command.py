@@ -14,7 +14,7 @@ from cxr.training import net
         (["--thresholds", "sensitivity=2"], "needs a share above 0 and up to 1"),
         (["--thresholds", "best"], "is none of youden, f1"),
         (["--recipe", "other"], "invalid choice"),
-        (["--mirror", "--recipe", "article"], "the article's mirrors images anyway"),
+        (["--mirror", "--recipe", "article"], "that of the article mirrors images anyway"),
     ],
 )
 def test_wrong_usage_is_one_sentence(capsys, options, words):

@@ -141,7 +141,7 @@ def test_licence_that_is_none_is_not_named(header):
     "part", ["[", "![[", "[a](b", "*a **b ", "`a", "&", "<a ", "> ", "- ", "|a" * 99 + "\n|-\n"]
 )
 def test_card_that_is_made_to_be_slow_is_not(part):
-    """A card as long as one may be, of what parsers dread, is ready in time, also on a busy machine."""
+    """The longest card, of what parsers are slow at, is rendered in time."""
     start = time.monotonic()
     card.render((part * card.LARGEST)[: card.LARGEST])
     assert time.monotonic() - start < 20
