@@ -74,7 +74,7 @@ def test_predictions_are_of_the_images_measured(run, evaluated):
 
 def test_figures_do_not_compare_with_the_literature(evaluated):
     """Images that are not the official test images get no published figure beside them."""
-    assert "do not compare" in read(evaluated)["literature"]
+    assert "do not compare" in read(evaluated).literature
 
 
 def small(folder: Path, **changes) -> Path:

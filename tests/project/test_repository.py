@@ -98,3 +98,9 @@ def _module(name: str) -> str | None:
     if name in MODULES:
         return name
     return name.rpartition(".")[0] if name.rpartition(".")[0] in MODULES else None
+
+
+def test_names_of_test_modules_are_unique():
+    """pytest imports test modules by their names alone."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
