@@ -12,10 +12,11 @@ import json
 import sys
 from pathlib import Path
 
+# In place of this folder, whose `html.py` would hide Python's own module.
+sys.path[0] = str(Path(__file__).parents[2])
+
 import torch
 from fastai.callback.core import Callback
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import train
 from cxr.datasets import splits
