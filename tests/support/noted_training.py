@@ -7,6 +7,8 @@ many answers the metric counted and what it came to, a digest of the network at 
 only the main process should do.
 """
 
+# ruff: noqa: E402 (the path must be right before the imports)
+
 import hashlib
 import json
 import sys
