@@ -363,5 +363,5 @@ def test_memory_does_not_grow_with_the_images(tmp_path):
         peaks.append(np.array([run.memory, run.worker]))
     sizes = [path.stat().st_size for path in tmp_path.glob("cache/*/images.npy")]
     assert max(sizes) - min(sizes) == 360 * 512 * 512
-    assert (peaks[0] > 50).all(), "a worker was not seen"
+    assert (peaks[0] > 20).all(), "a worker was not seen"
     assert (peaks[1] - peaks[0] < 30).all(), peaks
