@@ -252,3 +252,14 @@ def test_difference_to_a_metric_without_spread_is_not_too_sure():
     assert value == pytest.approx(0.5)
     assert low < 0.25
     assert high < 0.65
+
+
+def test_difference_of_metrics_without_spread_is_newcombes():
+    """Ten of ten against none of twenty: [0.6791, 1], as in Newcombe 1998, table II, method 10."""
+    all_hit, no_hit = np.ones(301), np.zeros(301)
+    value, interval = bootstrap.difference(all_hit, no_hit, (10, 20))
+    assert value == 1
+    assert interval == pytest.approx([0.6791, 1], abs=1e-4)
+    value, interval = bootstrap.difference(no_hit, all_hit, (20, 10))
+    assert value == -1
+    assert interval == pytest.approx([-1, -0.6791], abs=1e-4)

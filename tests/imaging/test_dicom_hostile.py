@@ -1,11 +1,9 @@
 """Hostile DICOM files: time and memory are limited, and nothing about the patient gets out."""
 
-import os
 import subprocess
 import sys
 import time
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pydicom.uid as uid
@@ -21,12 +19,10 @@ from cxr.imaging.dicom import decoder
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
 
 
-def test_decoder_that_hangs_is_stopped(monkeypatch):
+def test_decoder_that_hangs_is_stopped(monkeypatch, tmp_path):
     """A decoder that never ends is stopped, and the image is rejected."""
-    hang = "import time\ntime.sleep(60)\n"
-    script = Path(os.environ["CXR_CACHE"]) / "hang.py"
-    script.parent.mkdir(exist_ok=True)
-    script.write_text(hang)
+    script = tmp_path / "hang.py"
+    script.write_text("import time\ntime.sleep(60)\n")
     monkeypatch.setattr(decoder, "__file__", str(script))
     start = time.monotonic()
     with raises_image_error("damaged"):

@@ -67,6 +67,27 @@ def test_copies_in_jpeg_are_not_rejected(predictor, held_out):
     assert measure.counts(measure.judge(predictor, copies))["rejected"] <= 1
 
 
+def test_no_image_is_measured_by_a_fit_that_knows_its_patient(monkeypatch):
+    """Each fit leaves out whole patients, so that the limits are not too narrow."""
+    vectors, patients = _vectors(120, seed=0), np.arange(120) // 2
+    fit_distance = fit_input_check.fit_distance
+    fitted_to: list[np.ndarray] = []
+
+    def noted(some: np.ndarray, count: int):
+        fitted_to.append((vectors["layout"][:, None] == some).all(2).any(1))
+        return fit_distance(some, count)
+
+    monkeypatch.setattr(fit_input_check, "fit_distance", noted)
+    monkeypatch.setattr(fit_input_check, "DIRECTIONS", {"layout": 64})
+    fit_input_check.fit(vectors, patients, _vectors(60, seed=1), seed=0)
+    whole, *folds = fitted_to
+    assert whole.all()
+    assert len(folds) == 5
+    for known in folds:
+        assert 0 < known.sum() < 120
+        assert (known[::2] == known[1::2]).all()
+
+
 @pytest.mark.parametrize(("quarters", "turn_back"), [(1, 3), (2, 2)])
 def test_an_image_that_is_inverted_and_turned_is_called_both(predictor, quarters, turn_back):
     image = imaging.read_image(ROOT / "examples" / "chest_rg1.png")

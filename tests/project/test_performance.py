@@ -15,6 +15,7 @@ from benchmarks.metric import Metric, below
 def measure(monkeypatch, tmp_path):
     """Runs the benchmark on given parts; returns its exit status and the metrics it wrote."""
     monkeypatch.setattr(bench, "METRICS", tmp_path / "performance.json")
+    monkeypatch.setenv("CXR_CACHE", str(tmp_path))  # which the benchmark sets for its process
 
     def run_parts(*words: str, on_chest_xrays=(), on_any_images=()):
         monkeypatch.setattr(bench, "ON_CHEST_XRAYS", on_chest_xrays)
