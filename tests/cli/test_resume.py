@@ -1,6 +1,7 @@
 """`predict --output`: interrupted runs can be resumed."""
 
 import json
+import resource
 import signal
 import subprocess
 import sys
@@ -81,6 +82,29 @@ def test_results_of_another_commit_are_not_continued(tmp_path):
     assert part.resume(old, "nih") == {"a.png"}
     with pytest.raises(ResumeError, match="of another model"):
         part.resume(new, "nih")
+
+
+def test_full_disk_leaves_the_old_file_and_the_results(tmp_path):
+    """If the table cannot be written, an older one stays whole and the run can be resumed."""
+    target = tmp_path / "results.csv"
+    target.write_text("an older table")
+    part = PartFile(target)
+    assert list(part.append([json.loads(predict(IMAGE, "--json").stdout)]))
+    before = part.path.read_bytes()
+    command = [sys.executable, "-m", "cxr", "predict", "models/starter", str(IMAGE), "--csv"]
+    done = subprocess.run(
+        [*command, "--output", str(target), "--resume"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        # A file of more than 100 bytes is an error, as on a full disk.
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)),
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Stopped: a file cannot be read or written" in done.stderr
+    assert target.read_text() == "an older table"
+    assert part.path.read_bytes() == before
 
 
 def test_resuming_needs_a_file():

@@ -96,6 +96,20 @@ def test_findings_have_the_shares_too(people, seed):
         assert shares == pytest.approx([0.7, 0.1, 0.2], abs=0.03), label
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_images_are_dealt_by_their_rarest_label(seed):
+    """The images with the same rarest label have the shares too, to within two images."""
+    # Four labels; every image with one of them has all that are more common.
+    cells = ["Atelectasis|Effusion|Hernia|Mass"] * 10 + ["Atelectasis|Effusion|Mass"] * 40
+    cells += ["Atelectasis|Effusion"] * 100 + ["Atelectasis"] * 200 + ["No Finding"] * 650
+    data = data_of(np.arange(len(cells)), cells)
+    split = splits.make(data, "patient", seed)
+    for cell in set(cells):
+        dealt = split[[other == cell for other in cells]]
+        for name, share in splits.SHARES.items():
+            assert (dealt == name).sum() == pytest.approx(share * len(dealt), abs=2), cell
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_real_images(nih_folder, seed):
     """On the real images every finding of 20 patients or more is in every set, nobody in two."""

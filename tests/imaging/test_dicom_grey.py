@@ -97,6 +97,18 @@ def test_voi_lut(syntax):
     np.testing.assert_allclose(found.pixels, expected, atol=1e-6)
 
 
+def test_voi_lut_of_negative_values():
+    """A LUT that begins below zero fits unsigned pixels that the rescale makes negative."""
+    entries = np.rint(np.linspace(0, 1, 2000) ** 2 * 1023).astype(int)
+    tags = {"RescaleSlope": "1", "RescaleIntercept": "-2048"}
+    found = imaging.read_image(
+        image(DEEP, bits=12, VOILUTSequence=table(-1000, 10, entries), **tags)
+    )
+    expected = entries[np.clip(DEEP.astype(int) - 2048 + 1000, 0, 1999)] / 1023
+    np.testing.assert_allclose(found.pixels, expected, atol=1e-6)
+    assert found.warnings == ()
+
+
 EIGHT_BIT = np.arange(4096) // 16
 PACKED = EIGHT_BIT.astype(np.uint8).tobytes()
 

@@ -75,6 +75,16 @@ def test_pinned_commit_in_the_cache_asks_nothing(fetched, hub):
     assert done.stderr == ""
 
 
+def test_pinned_download_does_not_become_the_newest(hub, tmp_path):
+    """After an older commit was downloaded by its digits, the name still means the newest one."""
+    old = hub.repositories[NAME].commits[-1].sha
+    newest = hub.put(NAME, changed(training={"seed": 7}))
+    assert revision_of(predict(hub, tmp_path)) == newest
+    assert revision_of(predict(hub, tmp_path, f"{NAME}@{old}")) == old
+    done = predict(hub, tmp_path, HF_HUB_OFFLINE="1")
+    assert revision_of(done) == newest
+
+
 @pytest.mark.parametrize("away", AWAY)
 def test_cache_answers_when_the_hub_is_away(fetched, away):
     """If the model is in the cache and the Hub is away, the result has a note, not an error."""

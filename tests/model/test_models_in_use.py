@@ -65,6 +65,13 @@ def test_model_in_the_environment_is_served_with_its_commit(hub, tmp_path):
     assert (found["model"], found["revision"]) == (NAME, commit)
 
 
+def test_empty_variable_names_no_model():
+    """With CXR_MODEL= the page serves the starter, as without the variable."""
+    with app(CXR_MODEL="") as address:
+        found = Client(address, verbose=False).predict(handle_file(IMAGE), api_name="/analyze")
+    assert (found["model"], found["revision"]) == ("starter", None)
+
+
 @pytest.mark.parametrize("name", ["owner/nothing", f"{NAME}@main"])
 def test_page_does_not_start_with_another_model(hub, tmp_path, name):
     """If the model cannot be downloaded, the page does not start: one sentence, status 1."""

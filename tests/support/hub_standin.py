@@ -61,7 +61,8 @@ class Repository:
     private: bool = False
     gated: bool = False
     sdk: str | None = None
-    hardware: str | None = None
+    hardware: str | None = None  # as requested
+    current: str | None = None  # what it runs on until it has the requested hardware
     secrets: dict[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     commits: list[Commit] = field(default_factory=lambda: [Commit(_EMPTY, {})])
@@ -418,7 +419,10 @@ def _info(handler: _Handler, _: bytes, name: str, revision: str | None = None) -
     facts = {"id": name, "modelId": name, "sha": commit.sha, "private": repository.private}
     facts["gated"] = "auto" if repository.gated else False
     if repository.kind == "space":
-        hardware = {"current": repository.hardware, "requested": repository.hardware}
+        hardware = {
+            "current": repository.current or repository.hardware,
+            "requested": repository.hardware,
+        }
         facts["runtime"] = {"stage": "RUNNING", "hardware": hardware}
     return _json({**facts, "tags": [], "siblings": listed})
 

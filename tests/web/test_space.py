@@ -140,6 +140,14 @@ def test_zero_gpu_keeps_a_python_that_it_has(hub, tmp_path):
     assert header(hub, tmp_path)["python_version"] == "3.11"
 
 
+def test_requested_zero_gpu_counts_before_the_space_has_it(hub, tmp_path):
+    """A later deploy keeps Python 3.12 while the Space still runs on its old hardware."""
+    deployed(hub, tmp_path, "--hardware", "zero-a10g")
+    hub.repositories[SPACE].current = "cpu-basic"
+    deployed(hub, tmp_path)
+    assert header(hub, tmp_path)["python_version"] == "3.12"
+
+
 def test_zero_gpu_is_told_of_one_function(tmp_path):
     """On ZeroGPU the page declares one function for the GPU before it starts; elsewhere none.
 
