@@ -41,8 +41,8 @@ def test_every_plot_is_drawn(tmp_path):
 
 @pytest.mark.parametrize(
     "targets",
-    [np.zeros((1, 15)), np.ones((1, 15)), np.zeros((40, 15)), np.ones((40, 15))],
-    ids=["one image without", "one image with", "none carries it", "all carry it"],
+    [np.zeros((1, 15)), np.ones((40, 15))],
+    ids=["one image without", "all carry it"],
 )
 def test_degenerate_images_are_drawn(tmp_path, targets):
     """A single image, and images that all say the same, give every plot."""

@@ -36,19 +36,17 @@ def test_training_with_a_wrong_name_does_not_start(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.slow
-def test_failed_push_loses_no_training(tmp_path):
+def test_failed_push_loses_no_training(run, tmp_path):
     """Without a token: a warning at the start, then a whole folder, status 3 and the command that
     publishes it, which does."""
-    data = planted.make_folder(tmp_path / "images", patients=14)
-    folder = tmp_path / "model"
-    short = ("--image-size", "64", "--epochs", "0", "--freeze-epochs", "1", "--lr", "1e-3")
-    given = ("--data", str(data), "--output", str(folder), "--push-to-hub", "owner/name")
+    before = snapshot(run.folder)
+    given = ("--data", str(run.data), "--output", str(run.folder), "--resume")
+    push = ("--push-to-hub", "owner/name", "--private")
     with hub_standin.running() as hub:
         environment = {**os.environ, **hub.environment(tmp_path / "home", token=None)}
         environment.pop("HF_TOKEN", None)
         done = subprocess.run(
-            [sys.executable, str(ROOT / "train.py"), *given, "--private", *short],
+            [sys.executable, str(ROOT / "train.py"), *given, *push],
             capture_output=True,
             text=True,
             env=environment,
@@ -57,15 +55,14 @@ def test_failed_push_loses_no_training(tmp_path):
         assert done.returncode == train.PUSH_FAILED == 3
         assert done.stderr.startswith("Warning: The push to owner/name will need a token.")
         assert "Not published: You are not signed in" in done.stderr
-        before = snapshot(folder)
+        assert snapshot(run.folder) == before
         words = shlex.split(done.stderr.splitlines()[-1])
         assert words[:4] == AGAIN.split()
         assert command(hub, tmp_path, Path(words[4]), *words[5:]).returncode == 0
         assert newest(hub) == {
-            path: file.read_bytes() for path, file in publish.files(folder).items()
+            path: file.read_bytes() for path, file in publish.files(run.folder).items()
         }
         assert hub.repositories["owner/name"].private
-    assert snapshot(folder) == before
 
 
 def test_all_of_a_run_is_published_but_what_shows_images(run):

@@ -20,6 +20,8 @@ from cxr.inference.predictor import Predictor
 from cxr.model import model_folder
 from cxr.training import net
 
+pytestmark = pytest.mark.slow
+
 LAUNCH = ("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2")
 # Odd numbers of images, and more than one batch of 32 for each process.
 TRAIN, VALID = 79, 11

@@ -77,15 +77,16 @@ def test_onnx_takes_any_batch(run):
     assert np.abs(together - alone).max() < 1e-4
 
 
-def test_export_that_differs_is_rejected(tmp_path, monkeypatch):
+@pytest.mark.slow
+def test_export_that_differs_is_rejected(run):
     """An ONNX file that does not answer as the network does stops the export."""
-    network = net.HeatmapNet(pretrained=False).eval()
-    images = np.random.default_rng(0).random((2, 1, 64, 64), np.float32)
-    export.export(network, 64, tmp_path, images)
+    network = net.load(run.folder)
+    images = np.random.default_rng(0).random((2, 1, planted.SIDE, planted.SIDE), np.float32)
+    export._check_parity(network, run.folder / "model.onnx", images)
     with torch.no_grad():
         network.fine.bias += 1e-3
     with pytest.raises(export.ExportError, match="differs"):
-        export._check_parity(network, tmp_path / "model.onnx", images)
+        export._check_parity(network, run.folder / "model.onnx", images)
 
 
 def load_fastai(folder: Path, monkeypatch: pytest.MonkeyPatch):
@@ -96,10 +97,8 @@ def load_fastai(folder: Path, monkeypatch: pytest.MonkeyPatch):
     return from_pretrained_fastai(f"{folder.parent.name}/{folder.name}")
 
 
-def test_weights_can_be_read_like_any_other_file(tmp_path):
+@pytest.mark.slow
+def test_weights_can_be_read_like_any_other_file(run):
     """model.safetensors has the permissions that other files of this user have."""
-    network = net.HeatmapNet(pretrained=False)
-    export.export(network, 64, tmp_path, np.zeros((1, 1, 64, 64), np.float32))
-    (tmp_path / "other").write_text("")
-    modes = {path.name: path.stat().st_mode for path in tmp_path.iterdir()}
-    assert modes["model.safetensors"] == modes["other"]
+    modes = {path.name: path.stat().st_mode for path in run.folder.iterdir()}
+    assert modes["model.safetensors"] == modes["model.onnx"] == modes["splits.csv"]

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +21,7 @@ from cxr.training import checkpoint, output
 pytestmark = pytest.mark.slow
 
 FROZEN, EPOCHS = 1, 2
+BOXES = "BBox_List_2017.csv"
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +35,18 @@ def unbroken(images, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("unbroken") / "model"
     _run(images, folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def of_zip(images, tmp_path_factory) -> Path:
+    """The folder of the same training on a zip of the images."""
+    place = tmp_path_factory.mktemp("of_zip")
+    archive = place / "sample.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in sorted(images.rglob("*")):
+            file.write(path, path.relative_to(images.parent))
+    _run(archive, place / "model", boxes=images / BOXES)
+    return place / "model"
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +66,17 @@ def resumed(images, cut_off, tmp_path_factory) -> Path:
     printed = _run(images, folder, "--resume")
     assert f"Resuming after {FROZEN + EPOCHS - 1} of {FROZEN + EPOCHS} epochs." in printed
     return folder
+
+
+def test_same_seed_gives_the_same_weights(unbroken, of_zip):
+    """Two runs with one seed, one of them on a zip, end with equal safetensors on a CPU."""
+    one, other = ((folder / "model.safetensors").read_bytes() for folder in (unbroken, of_zip))
+    assert one == other
+
+
+def test_zip_is_trained_on_in_place(of_zip):
+    """--data takes a zip, and nothing is unpacked beside it."""
+    assert sorted(path.name for path in of_zip.parent.iterdir()) == ["model", "sample.zip"]
 
 
 def test_killed_training_ends_with_the_weights_of_an_unbroken_one(unbroken, resumed):
@@ -139,23 +164,23 @@ def test_resuming_needs_the_folder(images, capsys):
     assert "--resume continues the run in --output, which is not given" in capsys.readouterr().err
 
 
-def _options(images: Path, folder: Path, *options: str) -> list[str]:
+def _options(data: Path, folder: Path, *options: str, boxes: Path | None = None) -> list[str]:
     size = ["--image-size", "64", "--freeze-epochs", str(FROZEN), "--epochs", str(EPOCHS)]
-    place = ["--data", str(images), "--boxes", str(images / "BBox_List_2017.csv")]
+    place = ["--data", str(data), "--boxes", str(boxes or data / BOXES)]
     return [*place, "--output", str(folder), "--lr", "3e-3", *size, *options]
 
 
-def _start(images: Path, folder: Path, *options: str, **streams: int) -> subprocess.Popen:
+def _start(options: list[str], **streams: int) -> subprocess.Popen:
     """A training of two threads, whose shares must not depend on which is faster."""
-    command = [sys.executable, "train.py", *_options(images, folder, *options)]
+    command = [sys.executable, "train.py", *options]
     threads = {"OMP_NUM_THREADS": "2"}
     return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **threads}, text=True, **streams)
 
 
-def _run(images: Path, folder: Path, *options: str) -> str:
+def _run(data: Path, folder: Path, *options: str, boxes: Path | None = None) -> str:
     """What a training prints that comes to its end."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    process = _start(images, folder, *options, **pipes)
+    process = _start(_options(data, folder, *options, boxes=boxes), **pipes)
     printed, said = process.communicate()
     assert process.returncode == 0, said
     return printed
@@ -164,7 +189,7 @@ def _run(images: Path, folder: Path, *options: str) -> str:
 def _kill_after(images: Path, folder: Path, *options: str, epochs: int) -> None:
     """Kills a training once so many epochs are finished, like a machine that is switched off."""
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = _start(images, folder, *options, **silent)
+    process = _start(_options(images, folder, *options), **silent)
     end = time.monotonic() + 300
     kept, file = _kept(folder), _written(folder)
     while kept < epochs:  # each is a file of its own: to read it takes longer than a GPU's epoch

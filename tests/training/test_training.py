@@ -4,7 +4,6 @@ One short run of train.py on a CPU serves most tests; a very short one follows t
 """
 
 import json
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -123,34 +122,6 @@ def test_card_says_what_it_must(run):
         assert words in card
     for never in ("normal", "healthy", "diagnos"):
         assert never not in card.lower()
-
-
-@pytest.fixture(scope="module")
-def twice(tmp_path_factory) -> Path:
-    """A folder with two runs of one seed: "a" of the folder "data", "b" of the zip of it."""
-    place = tmp_path_factory.mktemp("twice")
-    data = planted.make_folder(place / "data", patients=24)
-    with zipfile.ZipFile(place / "sample.zip", "w") as file:
-        for path in sorted(data.rglob("*")):
-            file.write(path, path.relative_to(place))
-    short = ("--epochs", "1", "--freeze-epochs", "0", "--lr", "1e-3")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OMP_NUM_THREADS", "2")  # whose shares must not depend on which is faster
-        trainings.train(data, place / "a", *short)
-        trainings.train(place / "sample.zip", place / "b", *short)
-    return place
-
-
-def test_same_seed_gives_the_same_weights(twice):
-    """Two runs with one seed, one of them on a zip, end with equal safetensors on a CPU."""
-    one, other = ((twice / name / "model.safetensors").read_bytes() for name in "ab")
-    assert one == other
-
-
-def test_zip_is_trained_on_in_place(twice):
-    """--data takes a zip, and nothing is unpacked beside it."""
-    assert (twice / "b" / "config.json").is_file()
-    assert sorted(p.name for p in twice.iterdir()) == ["a", "b", "data", "sample.zip"]
 
 
 def test_thresholds_of_the_default_recipe_differ(run):

@@ -11,26 +11,25 @@ import sys
 
 import pytest
 from gradio_client import Client, handle_file
-from support import ROOT, hub_standin, planted
+from support import ROOT, hub_standin
 from support.served import app
 
 NAME = "owner/chest-xrays"
 
 
-def test_trained_pushed_pulled_served_and_asked(tmp_path):
+def test_trained_pushed_pulled_served_and_asked(run, tmp_path):
     """What is pushed is what answers: over the API and from the command line, at the commit that
     the training printed, with the probabilities that the local folder gives."""
-    data = planted.make_folder(tmp_path / "images", patients=24)
-    image, local = sorted((data / "images").iterdir())[0], tmp_path / "model"
+    image = sorted((run.data / "images").iterdir())[0]
     with hub_standin.running() as hub:
         printed = command(
             hub.environment(tmp_path / "trains"),
-            *("train.py", "--data", data, "--output", local, "--push-to-hub", NAME),
-            *("--image-size", planted.SIDE, "--epochs", 0, "--freeze-epochs", 1, "--lr", 1e-3),
+            *("train.py", "--data", run.data, "--output", run.folder, "--resume"),
+            *("--push-to-hub", NAME),
         )
         [pinned] = re.findall(rf"{NAME}@[0-9a-f]{{40}}", printed)
         predict = ("-m", "cxr", "predict")
-        here = json.loads(command({}, *predict, local, image, "--json"))
+        here = json.loads(command({}, *predict, run.folder, image, "--json"))
         elsewhere = hub.environment(tmp_path / "serves", token=None)
         pulled = json.loads(command(elsewhere, *predict, pinned, image, "--json"))
         with app("--model", pinned, **elsewhere) as address:

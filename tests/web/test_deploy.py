@@ -112,6 +112,7 @@ def test_files_no_longer_there_are_deleted(hub, tmp_path):
     assert len(hub.repositories[SPACE].commits) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fresh", [True, False], ids=["new Space", "Space with another model"])
 def test_interrupted_and_repeated_deploy_is_complete(fresh, hub, monkeypatch):
     """An interruption at any request never leaves new code with the old model."""
