@@ -39,11 +39,20 @@ def write(
     valid: np.ndarray,
     seed: int = 0,
 ) -> InputCheckEntry | None:
-    """Fits to the training images, writes input_check.npz, returns config.json's "input_check".
+    """Fits the input check and writes input_check.npz.
 
-    run: the network (`Predictor.run`). images: rows -> float32 [n, 1, S, S] (`PixelCache.images`).
-    patients: [N], of all rows. train, valid: rows. None when train has under 100 images or valid
-    under 20: no limits can be set on so few.
+    Args:
+        folder: The model folder.
+        run: The network (`Predictor.run`).
+        images: Returns the images of some rows, float32 [n, 1, S, S] (`PixelCache.images`).
+        patients: The patient of each row, [N].
+        train: The rows of the training set.
+        valid: The rows of the validation set.
+        seed: Of the choice of images, if there are too many, and of the folds.
+
+    Returns:
+        The part "input_check" of config.json. None if the training set has fewer than 100 images or
+        the validation set fewer than 20, because so few give no limits.
     """
     if len(train) < MIN_IMAGES or len(valid) < MIN_IMAGES // 5:
         return None
@@ -66,7 +75,16 @@ def measure(
     images: Callable[[np.ndarray], np.ndarray],
     rows: np.ndarray,
 ) -> dict[str, np.ndarray]:
-    """{part: float32 [n, D]} of images, for the three parts of `input check.PARTS`."""
+    """Measures images for the three parts of the input check.
+
+    Args:
+        run: The network (`Predictor.run`).
+        images: Returns the images of some rows, float32 [n, 1, S, S].
+        rows: The rows to measure, [n].
+
+    Returns:
+        {part: float32 [n, D]} for each of `input_check.PARTS`.
+    """
     found: dict[str, list[np.ndarray]] = {part: [] for part in PARTS}
     for start in range(0, len(rows), _BATCH):
         batch = images(rows[start : start + _BATCH])
@@ -81,27 +99,33 @@ def measure(
 def fit(
     train: dict[str, np.ndarray], patients: np.ndarray, valid: dict[str, np.ndarray], seed: int
 ) -> InputCheck:
-    """train, valid: {part: [n, D]}; patients: [n] of train.
+    """Fits the three distances and the limits of the OOD score.
 
     The distances are centred and scaled on the validation images, which the network never saw.
     The limits come from both sets, since a few hundred images say little about one in 400: the
     training images are measured by fits without their patient (5 folds) and are centred and scaled
     by themselves.
+
+    Args:
+        train: What `measure` returns for the training images.
+        patients: The patients of the training images, [n].
+        valid: What `measure` returns for the validation images.
+        seed: Of the folds.
     """
     fold = _folds(patients, seed)
-    distances, odd_train, odd_valid = {}, np.zeros(len(patients)), 0.0
+    distances, train_scores, valid_scores = {}, np.zeros(len(patients)), 0.0
     for part, count in DIRECTIONS.items():
         fitted = fit_distance(train[part], count)
         logs = fitted.logarithm(valid[part])
         distances[part] = _scaled(fitted, logs)
-        odd_valid += np.maximum(distances[part](valid[part]), 0)
+        valid_scores += np.maximum(distances[part](valid[part]), 0)
         crossed = np.zeros(len(patients))
         for k in np.unique(fold):
             others = fit_distance(train[part][fold != k], count)
             crossed[fold == k] = others.logarithm(train[part][fold == k])
-        odd_train += np.maximum((crossed - crossed.mean()) / crossed.std(), 0)
-    odd = np.concatenate([odd_train, np.atleast_1d(odd_valid)])
-    return InputCheck(distances, exceeded_by(odd, UNUSUAL), exceeded_by(odd, REJECTED))
+        train_scores += np.maximum((crossed - crossed.mean()) / crossed.std(), 0)
+    scores = np.concatenate([train_scores, np.atleast_1d(valid_scores)])
+    return InputCheck(distances, exceeded_by(scores, UNUSUAL), exceeded_by(scores, REJECTED))
 
 
 def fit_distance(vectors: np.ndarray, count: int) -> Distance:
@@ -111,7 +135,7 @@ def fit_distance(vectors: np.ndarray, count: int) -> Distance:
     mean = vectors.mean(0, dtype=np.float64)
     variances, axes = np.linalg.eigh(np.cov(vectors.astype(np.float64) - mean, rowvar=False))
     variances, axes = variances[::-1], axes[:, ::-1]
-    # A direction in which no image differs would make every other image infinitely odd.
+    # A direction in which no image differs would give every other image an infinite score.
     floor = max(float(variances.sum()), 1e-12) * 1e-6
     rest = max(float(variances[count:].mean()), floor)
     numbers = (mean, axes[:, :count], np.maximum(variances[:count], floor), rest, 0, 1)

@@ -56,7 +56,7 @@ def add(predictor: Predictor) -> None:
     with gr.Column(elem_id="about"):
         gr.HTML(_model(predictor) + _measured(metrics.find(folder)), apply_default_css=False)
         with gr.Accordion(texts.marker("plots"), open=False, elem_id="about-plots") as drawn:
-            pictures = gr.HTML(apply_default_css=False)
+            plot_images = gr.HTML(apply_default_css=False)
         gr.HTML(
             _limits() + _embed() + _call() + _privacy(),
             js_on_load=embedding.ADDRESS,
@@ -64,7 +64,7 @@ def add(predictor: Predictor) -> None:
         )
         with gr.Accordion(texts.marker("card"), open=False, elem_id="about-card") as about:
             shown = gr.HTML(apply_default_css=False)
-    for part, made, place in ((drawn, _plotter, pictures), (about, _carder, shown)):
+    for part, made, place in ((drawn, _plotter, plot_images), (about, _carder, shown)):
         part.expand(made(folder), None, place, api_visibility="private", show_progress="hidden")
 
 
@@ -82,8 +82,8 @@ def _is_plot(drawn: Path, file: Path) -> bool:
     try:
         if file.stat().st_size > _LARGEST_PLOT:
             return False
-        with Image.open(file, formats=["PNG"]) as picture:
-            return max(picture.size) <= _WIDEST_PLOT
+        with Image.open(file, formats=["PNG"]) as image:
+            return max(image.size) <= _WIDEST_PLOT
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return False
 
@@ -103,8 +103,8 @@ def _plotter(folder: Path) -> Callable[[], str]:
 
 def _plot(name: str, file: Path) -> str:
     address = data_uri(file.read_bytes(), "png")
-    picture = f'<img src="{address}" alt="{html.escape(PLOTS[name])}">'
-    return f"<figure><h3>{ABOUT[f'plot_{name}'].html}</h3>{picture}</figure>"
+    image = f'<img src="{address}" alt="{html.escape(PLOTS[name])}">'
+    return f"<figure><h3>{ABOUT[f'plot_{name}'].html}</h3>{image}</figure>"
 
 
 def _carder(folder: Path) -> Callable[[], str]:

@@ -79,10 +79,10 @@ def _sources(offered: list[ExampleImage]) -> str:
 
 def _thumbnail(example: ExampleImage) -> str:
     """A small JPEG as a data address."""
-    picture = Image.fromarray(preview(imaging.eight_bits(imaging.read_image(example.path))))
-    picture.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    small = Image.fromarray(preview(imaging.eight_bits(imaging.read_image(example.path))))
+    small.thumbnail((_THUMBNAIL, _THUMBNAIL))
     content = io.BytesIO()
-    picture.save(content, "JPEG", quality=80)
+    small.save(content, "JPEG", quality=80)
     return "data:image/jpeg;base64," + base64.b64encode(content.getvalue()).decode()
 
 

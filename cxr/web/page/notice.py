@@ -54,7 +54,7 @@ def rejection(key: str, reason: str) -> str:
 
 
 def warnings(sentences: Sequence[str]) -> str:
-    """What looked odd, as HTML; "" when nothing did."""
+    """The warnings as HTML; "" if there are none."""
     return "".join(
         f"<p><strong>{words('note')}</strong> {texts.translated(sentence).html}</p>"
         for sentence in sentences

@@ -41,7 +41,7 @@ def add(predictor: Predictor, recent: RecentPredictions, offered: list[ExampleIm
     with gr.Column(visible=False, elem_id="answer") as answer:
         with gr.Row():
             with gr.Column(scale=6, min_width=300):
-                picture = viewer.make()
+                shown = viewer.make()
             with gr.Column(scale=5, min_width=300):
                 label = findings_list.bars()
                 meaning = gr.HTML(apply_default_css=False, elem_id="meaning")
@@ -67,7 +67,7 @@ def add(predictor: Predictor, recent: RecentPredictions, offered: list[ExampleIm
     image.change(
         _shower(predictor, recent),
         [image, prevalence, newest],
-        [problem, empty, answer, picture, finding, *scores],
+        [problem, empty, answer, shown, finding, *scores],
         cancels=[restated],
         trigger_mode="always_last",
         api_visibility="private",

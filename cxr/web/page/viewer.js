@@ -87,7 +87,7 @@ function drawHeatmap() {
     (kind) => `<rect class="${kind}" x="${x}" y="${y}" width="${w}" height="${h}"/>`)).join("");
 }
 
-// The map as a small picture, one pixel a cell; enlarging it smooths it.
+// The map as a small image, one pixel a cell; enlarging it smooths it.
 function glow(map) {
   const heights = Uint8Array.from(atob(map), (letter) => letter.charCodeAt(0));
   const small = document.createElement("canvas");
