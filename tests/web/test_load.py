@@ -259,7 +259,7 @@ def test_callers_that_vanish_do_no_harm(served, mixture):
         event = asks.post("/call/analyze", json={"data": [one, "nih"]}).json()["event_id"]
         stream = asks.get(f"/call/analyze/{event}").text
     assert stream.startswith("event: complete")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 @pytest.mark.slow
