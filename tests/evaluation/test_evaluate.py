@@ -13,7 +13,7 @@ from support import ROOT, STARTER, planted
 
 from cxr.datasets import splits
 from cxr.datasets.files import DataError
-from cxr.evaluation import evaluate, html_report, predictions
+from cxr.evaluation import baselines, evaluate, html_report, predictions
 from cxr.inference import prevalence
 from cxr.inference.input_check import Verdict
 from cxr.inference.predictor import Predictor
@@ -315,6 +315,15 @@ def test_patients_go_by_their_numbers_and_the_report_says_so(starter, tmp_path):
     assert metrics.notes[0].startswith("6 images of patients that the model was trained on")
     assert "other people with the same identifiers" in metrics.notes[0]
     assert "--include-training" in metrics.notes[0]
+
+
+def test_metadata_alone_never_learns_from_the_images_measured(starter, tmp_path, monkeypatch):
+    """With --include-training the baseline of sex, age and view is learned on other patients."""
+    monkeypatch.setattr(baselines, "ENOUGH", 1)
+    write_splits(starter, *(f"{i:08d}_000.png,{i},train" for i in range(1, 7)))
+    report = tmp_path / "report"
+    metrics = evaluate.evaluate(starter, small(tmp_path / "data"), report, include_training=True)
+    assert any("learned on the other patients of these images" in note for note in metrics.notes)
 
 
 def test_one_image_is_counted_in_words_that_fit(starter, tmp_path):

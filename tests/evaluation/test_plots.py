@@ -12,6 +12,7 @@ from support import ROOT, measured
 
 from cxr.evaluation import plots
 from cxr.model.metrics import Subgroups
+from cxr_labels import DISPLAY
 
 NAMES = {
     "auroc",
@@ -68,6 +69,25 @@ def test_undefined_label_is_named_in_the_plot(tmp_path):
     whole, fewer = (np.asarray(Image.open(tmp_path / f"{n}.png")) for n in ("all", "fewer"))
     assert whole.shape == fewer.shape
     assert (whole != fewer).any()
+
+
+def test_each_auroc_stands_beside_its_own_label(tmp_path, monkeypatch):
+    """In the plot of AUROCs each dot lies in the row that is named after its label."""
+    drawn = []
+    monkeypatch.setattr(plots, "_save", lambda figure, _: drawn.append(figure))
+    findings = measured.full().findings
+    plots.aurocs(findings, tmp_path / "auroc.png")
+    [axis] = drawn[0].axes
+    dots = {
+        line.get_ydata()[0]: line.get_xdata()[0]
+        for line in axis.lines
+        if len(line.get_xdata()) == 1
+    }
+    shown = {name.get_text(): dots[row] for row, name in enumerate(axis.get_yticklabels())}
+    assert shown == {
+        f"{DISPLAY[label]} ({found.positives:,} images)": found.auroc.value
+        for label, found in findings.items()
+    }
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import ROOT, noted_training, planted
+from support import ROOT, STARTER, hub_standin, noted_training, planted, publishing
 
 from cxr.datasets import nih
 from cxr.evaluation.scoring import mean_auroc
@@ -27,8 +28,8 @@ LAUNCH = ("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", 
 TRAIN, VALID = 79, 11
 
 
-def launch(script: str, *options: object) -> subprocess.CompletedProcess[str]:
-    """Runs a script in two processes, without a GPU."""
+def launch(script: str, *options: object, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Runs a script in two processes, without a GPU. variables: of its environment."""
     command = [sys.executable, *LAUNCH, "--main_process_port", "0", str(ROOT / script)]
     return subprocess.run(
         [*command, *map(str, options)],
@@ -37,7 +38,7 @@ def launch(script: str, *options: object) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
         timeout=900,
-        env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "", **variables},
     )
 
 
@@ -138,3 +139,15 @@ def test_what_stops_two_processes_is_said_once(tmp_path):
     assert done.returncode == 1
     assert done.stderr.count("Stopped: There is no folder or zip file") == 1
     assert not (tmp_path / "model").exists()
+
+
+def test_only_the_main_process_publishes(tmp_path):
+    """A finished run is pushed once, not by every process."""
+    folder = publishing.make_folder(tmp_path / "model")
+    shutil.copy(STARTER / "metrics.json", folder)
+    options = ("--data", tmp_path, "--output", folder, "--resume", "--push-to-hub", "owner/name")
+    with hub_standin.running() as hub:
+        done = launch("train.py", *options, **hub.environment(tmp_path / "home"))
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("Published:") == 1
+        assert len(publishing.commits(hub)) == 1

@@ -78,13 +78,14 @@ def test_onnx_takes_any_batch(run):
 
 
 @pytest.mark.slow
-def test_export_that_differs_is_rejected(run):
-    """An ONNX file that does not answer as the network does stops the export."""
+@pytest.mark.parametrize("shift", [1e-3, np.nan])
+def test_export_that_differs_is_rejected(run, shift):
+    """An ONNX file that does not answer as the network does, or a NaN, stops the export."""
     network = net.load(run.folder)
     images = np.random.default_rng(0).random((2, 1, planted.SIDE, planted.SIDE), np.float32)
     export._check_parity(network, run.folder / "model.onnx", images)
     with torch.no_grad():
-        network.fine.bias += 1e-3
+        network.fine.bias += shift
     with pytest.raises(export.ExportError, match="differs"):
         export._check_parity(network, run.folder / "model.onnx", images)
 

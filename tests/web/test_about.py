@@ -187,6 +187,20 @@ def test_metrics_of_the_starter_are_all_there():
     assert len(measured.findings(METRICS)) == 15
 
 
+def test_each_metric_stands_beside_its_own_control():
+    """What predictions without the image reach is named as what it is."""
+    floor, constant = METRICS.baselines, METRICS.localisation.constant_box
+    assert [row.control.en for row in measured.headline(METRICS)] == [
+        f"{floor.metadata_only_mean_auroc:.3f} (sex, age and view)",
+        "",
+        f"{constant.pointing.value:.3f} (a constant place per finding)",
+        f"{constant.overlap.value:.3f} (a constant box per finding)",
+        f"{METRICS.mean_ece_if_calibrated:.3f} (perfectly calibrated, on so few images)",
+        f"{floor.predict_nothing:.3f} (predicting nothing), "
+        f'{floor.always_no_finding:.3f} (always "No Finding")',
+    ]
+
+
 def test_undefined_metric_is_left_out():
     """Its row is missing, and the others stay."""
     rows = measured.headline(METRICS.model_copy(update={"mean_auroc": None, "localisation": None}))

@@ -15,10 +15,12 @@ import pytest
 from gradio_client import Client, handle_file
 from PIL import Image, ImageDraw
 from support import IMAGE, ROOT
+from support.page import OTHER
 from support.served import app
 
 from cxr.inference.prediction import Prediction
 from cxr.web import downloads, interface, limits
+from cxr.web.page import downloads as buttons
 
 SHOWN = "Nodule"  # what the starter scores highest on the image: the page opens with it
 FORMS = {
@@ -102,6 +104,15 @@ def test_overlay_is_what_explain_gives_with_a_caption_below(address, analyzed):
         wanted = np.asarray(image.convert("RGB"))
     assert np.array_equal(made[: len(wanted)], wanted)
     assert 20 < len(made) - len(wanted) < 100
+
+
+def test_overlay_of_an_image_shown_alone_is_of_the_likeliest_finding(predictor):
+    """Even if "No Finding" is likelier: its heatmap would show nothing."""
+    calm = predictor.analyze(OTHER)
+    likeliest, second = list(calm.ranked())[:2]
+    assert likeliest == "No Finding"
+    made = buttons._make(predictor, "overlay", OTHER.name, calm, "", "en")
+    assert made.name == f"{OTHER.stem}-{second}.png"
 
 
 def test_overlay_names_the_finding_and_the_use_it_is_not_for(analyzed, monkeypatch):

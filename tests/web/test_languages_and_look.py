@@ -80,6 +80,13 @@ def test_language_of_address_and_browser(browser, address, locale, path, languag
     opened.close()
 
 
+def test_address_wins_over_an_earlier_choice(page, address):
+    """A link in Chinese opens in Chinese for a reader who once chose English."""
+    page.get_by_role("button", name="English", exact=True).click()
+    page.goto(f"{address}/?lang=zh")
+    page.wait_for_function("document.documentElement.lang === 'zh-CN'")
+
+
 def test_rejection_is_said_in_chinese(browser, address):
     """The program's own sentences reach a Chinese page in Chinese."""
     opened = Opened(browser, address, "/?lang=zh")

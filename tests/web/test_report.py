@@ -180,6 +180,22 @@ def test_localisation_stands_beside_its_control(reports):
     assert f"{100 * measured.constant_box.findings['Mass'].pointing.value:.0f} %" in text
 
 
+def test_control_beside_a_finding_is_that_of_its_own_boxes(reports):
+    """Under a heatmap stands what a constant place reaches for that finding, not for all."""
+    constant = metrics.read(STARTER).localisation.constant_box.findings
+    captions = re.findall(
+        r"<figcaption><strong>(.*?)</strong>.*?<small>(.*?)</small>",
+        reports["en"].replace("\u00a0", " "),
+    )
+    notes = dict(captions)
+    shown = [label for label in constant if finding(label).en in notes]
+    assert len(shown) > 1
+    for label in shown:
+        value = f"{100 * constant[label].pointing.value:.0f} %"
+        note = notes[finding(label).en]
+        assert re.search(rf"the same place on every image reached {value}( \(|\.)", note)
+
+
 def test_model_without_a_record_says_so(analyzed, tmp_path):
     """Where metrics.json is no such file, boxes are said to be unmeasured."""
     for name in ("config.json", "model.onnx", "input_check.npz"):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from support import IMAGE, STARTER
-from support.page import choose, pixels, scale
+from support.page import OTHER, answer, choose, pixels, scale
 
-from cxr.inference.overlay import eight_bit_heatmap
+from cxr.inference.overlay import eight_bit_heatmap, preview
 from cxr.model import metrics
 from cxr_labels import DISPLAY, FINDINGS
 
@@ -199,3 +199,13 @@ def test_record_of_such_boxes_stands_beside_the_choice(viewer):
     assert "13 boxes" in rows[0]
     choose(viewer, "Edema")
     assert "Not measured for this finding" in viewer.locator('[data-record="Edema"]').inner_text()
+
+
+def test_next_image_is_shown_as_it_is(page, predictor):
+    """The window and the swapped shades of one image do not reach the next."""
+    answer(page)
+    page.locator('[data-part="width"]').fill("50")
+    page.get_by_role("button", name="Swap black and white").click()
+    page.locator("#examples button").nth(1).click()
+    page.wait_for_function("document.querySelector('canvas').width === 768")
+    assert np.array_equal(pixels(page, "image"), preview(predictor.analyze(OTHER).image.grey))
