@@ -212,8 +212,10 @@ def _flatten(image: Image.Image) -> tuple[Image.Image, list[str]]:
         return image, warnings
     if image.mode == "P":
         image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+    elif image.mode == "La":
+        image = image.convert("LA")  # Pillow converts it to nothing else
     elif image.mode not in ("RGB", "RGBA", "LA"):
-        image = image.convert("RGBA" if image.mode in ("PA", "La", "RGBa") else "RGB")
+        image = image.convert("RGBA" if image.mode in ("PA", "RGBa") else "RGB")
     if image.mode in ("RGBA", "LA") and image.getchannel("A").getextrema() != (255, 255):
         warnings.append("Transparent parts of this image are shown as black.")
         black = Image.new(image.mode, image.size, (0,) * (len(image.mode) - 1) + (255,))

@@ -31,10 +31,11 @@ def test_lossy_formats_are_close(kind):
     np.testing.assert_allclose(pixels_of(RGB, kind, quality=95), as_grey(SHADES), atol=0.03)
 
 
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA"])
-def test_opaque_modes_read_alike(mode):
+def test_opaque_modes_read_alike(mode, kind):
     """Grey in one, two, three or four channels is the same image, without a warning."""
-    image = imaging.read_image(encode(GREY.convert(mode)))
+    image = imaging.read_image(encode(GREY.convert(mode), kind))
     np.testing.assert_allclose(image.pixels, as_grey(SHADES), atol=1e-7)
     assert image.warnings == ()
 
@@ -94,10 +95,37 @@ def test_cmyk_jpeg():
     )
 
 
-def test_colour_gives_a_warning():
-    """A coloured image is read, with a warning."""
-    image = imaging.read_image(encode(Image.new("RGB", (80, 80), (200, 30, 30))))
-    assert any("colour" in warning for warning in image.warnings)
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+@pytest.mark.parametrize(
+    ("colour", "rows", "is_coloured"),
+    [
+        ((100, 100, 105), 80, True),
+        ((105, 100, 100), 80, True),
+        ((100, 104, 100), 80, False),
+        ((250, 20, 20), 1, False),
+        ((250, 20, 20), 40, True),
+    ],
+)
+def test_colour_gives_a_warning(mode, colour, rows, is_coloured):
+    """An image whose channels differ by over 4 on average is read with a warning."""
+    image = Image.new(mode, (80, 80), (90,) * 3 + (255,) * (mode == "RGBA"))
+    image.paste(Image.new(mode, (80, rows), colour))
+    warnings = imaging.read_image(encode(image)).warnings
+    assert warnings == ("This image is in colour; a chest X-ray is grey.",) * is_coloured
+
+
+@pytest.mark.parametrize("mode", ["La", "RGBa", "PA"])
+def test_rare_modes_of_pillow_keep_their_transparency(mode):
+    """Pillow's images may have transparency in other forms too."""
+    image = Image.new("LA", (64, 64), (200, 255))
+    image.paste(Image.new("LA", (64, 32), (200, 0)))
+    source = image.convert("RGBA").convert("P").convert("PA") if mode == "PA" else image
+    if mode != "PA":
+        source = (image if mode == "La" else image.convert("RGBA")).convert(mode)
+    found = imaging.read_image(source)
+    assert not found.grey[:32].any()
+    assert (found.grey[32:] == 200).all()
+    assert found.warnings == ("Transparent parts of this image are shown as black.",)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP"])
@@ -171,4 +199,6 @@ def test_suffixes_cover_the_formats():
     Image.init()
     kinds = {Image.EXTENSION[suffix] for suffix in imaging.SUFFIXES if suffix != ".dcm"}
     assert kinds == set(imaging.FORMATS)
+    assert set(imaging.SUFFIXES) >= {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"}
+    assert ".dcm" in imaging.SUFFIXES
     assert all(Path(f"image{suffix}").suffix == suffix for suffix in imaging.SUFFIXES)
