@@ -86,6 +86,25 @@ def test_32_bit_tiff_is_scaled_to_its_range(dtype):
     assert any("does not say" in warning for warning in image.warnings)
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "warns"),
+    [
+        (0, 65535, ""),
+        (0, 4095, "uses only 12 bits"),
+        (0, 65536, "does not say"),
+        (-1, 4095, "does not say"),
+    ],
+)
+def test_32_bit_integers_may_hold_16_bits(low, high, warns):
+    """32-bit integers that all fit into 16 bits are read as 16-bit ones."""
+    values = np.full((70, 70), high, np.int32)
+    values[0], values[1] = low, 1000
+    image = imaging.read_image(encode(values, "TIFF"))
+    assert image.pixels[1, 0] == pytest.approx((1000 - low) / (high - low), abs=1e-6)
+    assert len(image.warnings) == bool(warns)
+    assert warns in " ".join(image.warnings)
+
+
 def test_largest_floats():
     """Floats whose difference is larger than the largest float still give 0 to 1."""
     values = np.zeros((64, 64), np.float32)

@@ -21,7 +21,7 @@ from support.dicom_files import (
 )
 
 from cxr import imaging
-from cxr.imaging.dicom.signature import is_bare
+from cxr.imaging.dicom.signature import is_bare, looks_like
 
 # `cxr.imaging.dicom` silences pydicom's warnings outside of pytest.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
@@ -120,6 +120,42 @@ def test_high_bit():
     pixels = values("u2", 12)
     found = imaging.read_image(image(pixels << 4, bits=12, HighBit=15, **whole_window("u2", 12)))
     np.testing.assert_allclose(found.pixels, pixels / 4095, atol=1e-6)
+
+
+def test_bytes_in_words_of_big_endian():
+    """Two pixels of 8 bits are in each word, the first in its lower half, unless they are OB."""
+    pixels = values("u1", 8)
+    plain = image(pixels, "big endian", **whole_window("u1", 8))
+    data = pydicom.dcmread(io.BytesIO(plain))
+    swapped = np.frombuffer(data.PixelData, "<u2").astype(">u2").tobytes()
+    data["PixelData"].VR, data.PixelData = "OW", swapped
+    for file in (plain, saved(data)):
+        np.testing.assert_array_equal(imaging.read_image(file).grey, pixels)
+
+
+@pytest.mark.parametrize(
+    ("start", "answer"),
+    [
+        (b"\x02\0\0\0UL\4\0", True),
+        (b"\x08\0\0\0UL\4\0", True),
+        (b"\x08\0\5\0CS\x0a\0", True),
+        (b"\x08\0\x12\0DA\x08\0", True),
+        (b"\x08\0\x16\0UI\x1a\0", True),
+        (b"\0\x08\0\x16UI\0\x1a", True),
+        (b"\x08\0\5\0\x0a\0\0\0", True),
+        (b"\x08\0\5\0\x0b\0\0\0", False),
+        (b"\x08\0\5\0\x0a\0\1\0", False),
+        (b"\x08\0\5\1\x0a\0\0\0", False),
+        (b"\x10\0\5\0CS\x0a\0", False),
+        (b"\x08\0\5\0CS\x0a", False),
+        (b"\x08\0\5\0XY\x0a\0", False),
+        (bytes(128) + b"DICM", False),
+    ],
+)
+def test_start_without_preamble(start, answer):
+    """Old files begin with a short element of group 0002 or 0008, in either encoding."""
+    assert is_bare(start) == answer
+    assert looks_like(start) == (answer or start.endswith(b"DICM"))
 
 
 @pytest.mark.parametrize("syntax", ["implicit", "explicit", "big endian"])

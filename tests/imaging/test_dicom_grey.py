@@ -203,10 +203,63 @@ def test_without_a_window_that_helps(centre, width, said):
     assert np.corrcoef(found.pixels.ravel(), SHAPE.ravel())[0, 1] > 0.99
 
 
-def test_eight_bits_without_a_window_are_unchanged():
+@pytest.mark.parametrize("kind", ["MONOCHROME1", "MONOCHROME2"])
+def test_eight_bits_without_a_window_are_unchanged(kind):
     """Pixels of 8 bits are usually made for a screen."""
     pixels = values("u1", 8) // 2 + 20
-    np.testing.assert_array_equal(imaging.read_image(image(pixels)).grey, pixels)
+    found = imaging.read_image(image(pixels, PhotometricInterpretation=kind))
+    np.testing.assert_array_equal(found.grey, pixels if kind == "MONOCHROME2" else 255 - pixels)
+    assert found.warnings == (
+        "This file has no brightness settings; its values were used unchanged.",
+    )
+
+
+def test_eight_bits_are_rounded():
+    """Of 8 bits with a window the nearest of 256 grey values is kept."""
+    tags = {"WindowCenter": 99.5, "WindowWidth": 149, "VOILUTFunction": "LINEAR_EXACT"}
+    pixels = values("u1", 8)
+    expected = np.rint(255 * ramp(pixels, 25, 174)).astype(np.uint8)
+    np.testing.assert_array_equal(imaging.read_image(image(pixels, **tags)).grey, expected)
+
+
+def test_darkest_and_brightest_thousandth_are_specks():
+    """Without a window black is the percentile 0.1 and white 99.9, here of 0 to 9989."""
+    pixels = np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).astype("u2")
+    found = imaging.read_image(image(pixels))
+    np.testing.assert_allclose(found.pixels, ramp(pixels, 9.989, 9979.011), atol=1e-6)
+
+
+def test_image_that_is_flat_itself_is_left_to_its_window():
+    """Where the image has no contrast, no window hides it."""
+    found = imaging.read_image(image(DEEP * 0 + 3000, bits=12, **whole_window("u2", 12)))
+    np.testing.assert_allclose(found.pixels, 3000 / 4095, atol=1e-6)
+    assert found.warnings == ()
+
+
+@pytest.mark.parametrize("times", [20, 100])
+def test_window_that_hides_the_image(times):
+    """A window that leaves less than a 64th of the contrast is not used, and a warning says so."""
+    width = times * 4096
+    tags = {"WindowCenter": 2000, "WindowWidth": width, "VOILUTFunction": "LINEAR_EXACT"}
+    found = imaging.read_image(image(DEEP, bits=12, **tags))
+    own = np.percentile(DEEP, [0.1, 99.9])
+    bounds = (2000 - width / 2, 2000 + width / 2) if times < 64 else own
+    np.testing.assert_allclose(found.pixels, ramp(DEEP, *bounds), atol=1e-6)
+    assert [("hide the image" in text) for text in found.warnings] == [True] * (times > 64)
+
+
+def test_image_of_padding_alone_is_black():
+    """An image without a pixel that counts is read as black."""
+    assert not imaging.read_image(image(DEEP * 0 + 7, bits=12, PixelPaddingValue=7)).grey.any()
+
+
+@pytest.mark.parametrize("bits", [0, 17])
+def test_lut_with_impossible_bits_is_not_used(bits):
+    """The window counts instead."""
+    lut = table(0, bits, np.arange(4096)[::-1])
+    tags = whole_window("u2", 12)
+    found = imaging.read_image(image(DEEP, bits=12, VOILUTSequence=lut, **tags))
+    np.testing.assert_allclose(found.pixels, DEEP / 4095, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -214,9 +267,13 @@ def test_eight_bits_without_a_window_are_unchanged():
     [
         ({"Modality": "OT"}, "does not say that it is an X-ray"),
         ({"PresentationIntentType": "FOR PROCESSING"}, "raw values"),
-        ({"ViewPosition": "LL"}, "lateral view"),
+        *(({"ViewPosition": view}, "lateral view") for view in ("LL", "RL", "LAT", "LATERAL")),
         ({"PresentationLUTShape": "INVERSE"}, "contradicts itself"),
         ({"ImagerPixelSpacing": [0.1, 0.2]}, "not square"),
+        ({"PixelSpacing": [0.2, 0.1]}, "not square"),
+        ({"PixelSpacing": [0.2, 0.195]}, "not square"),
+        ({"PixelAspectRatio": ["4", "5"]}, "not square"),
+        ({"PixelSpacing": [0.1, 0.2], "ImagerPixelSpacing": [0.1, 0.2]}, "not square"),
     ],
 )
 def test_odd_files_get_a_warning(tags, said):
@@ -224,6 +281,34 @@ def test_odd_files_get_a_warning(tags, said):
     found = imaging.read_image(image(DEEP, bits=12, **tags, **whole_window("u2", 12)))
     assert len(found.warnings) == 1
     assert said in found.warnings[0]
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"PresentationIntentType": "FOR PRESENTATION"},
+        {"ViewPosition": "PA"},
+        {"PresentationLUTShape": "IDENTITY"},
+        {"PresentationLUTShape": "INVERSE", "PhotometricInterpretation": "MONOCHROME1"},
+        {"PixelSpacing": [0.2, 0.198]},
+        {"PixelSpacing": [0.2, 0.2], "ImagerPixelSpacing": [0.1, 0.2]},
+        {"ImagerPixelSpacing": [0, 0.2]},
+        {"RescaleSlope": 0, "RescaleIntercept": 5},
+    ],
+)
+def test_usual_files_get_no_warning(tags):
+    """A frontal view with square pixels, inverted or not, is read without a warning."""
+    found = imaging.read_image(image(DEEP, bits=12, **tags, **whole_window("u2", 12)))
+    assert found.warnings == ()
+    expected = DEEP if "PhotometricInterpretation" not in tags else 4095 - DEEP
+    np.testing.assert_allclose(found.pixels, expected / 4095, atol=1e-6)
+
+
+def test_warnings_on_the_kind_come_before_those_on_the_brightness():
+    """Several warnings have a fixed order."""
+    found = imaging.read_image(image(DEEP, bits=12, Modality="OT", ViewPosition="LL"))
+    words = ["does not say that", "lateral view", "no brightness settings"]
+    assert [word in text for word, text in zip(words, found.warnings, strict=True)] == [True] * 3
 
 
 @pytest.mark.parametrize(("bits", "syntax"), [(8, "explicit"), (12, "jpeg lossless")])

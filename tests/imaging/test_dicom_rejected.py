@@ -6,7 +6,16 @@ import pytest
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from support import dicom_files
-from support.dicom_files import DEEP, HEIGHT, NATIVE, PATIENT, WIDTH, image, values
+from support.dicom_files import (
+    DEEP,
+    HEIGHT,
+    NATIVE,
+    PATIENT,
+    WIDTH,
+    image,
+    values,
+    whole_window,
+)
 from support.image_errors import raises_image_error
 
 from cxr import imaging
@@ -23,28 +32,77 @@ REJECTED = {
         "in colour",
     ),
     "palette": ({"PhotometricInterpretation": "PALETTE COLOR"}, "colour", "in colour"),
-    "CT": ({"Modality": "CT"}, "not_an_xray", "a CT scan"),
-    "MR": ({"Modality": "MR"}, "not_an_xray", "an MRI scan"),
-    "US": ({"Modality": "US"}, "not_an_xray", "an ultrasound image"),
-    "MG": ({"Modality": "MG"}, "not_an_xray", "a mammogram"),
-    "RF": ({"Modality": "RF"}, "not_an_xray", "fluoroscopy"),
-    "unknown modality": ({"Modality": "ZZTOP"}, "not_an_xray", "another kind"),
-    "CT without modality": (
-        {"Modality": None, "SOPClassUID": uid.CTImageStorage},
-        "not_an_xray",
-        "a CT scan",
-    ),
+    "three channels of grey": ({"SamplesPerPixel": 3}, "colour", "in colour"),
     "no pixels": ({"PixelData": None}, "no_pixels", "contains no image"),
     "too many pixels": (
         {"Rows": 60000, "Columns": 60000},
         "too_large",
         "100 million",
     ),
-    "too small": ({"Rows": 40}, "too_small", "64 a side"),
+    "too low": ({"Rows": 40}, "too_small", f"{WIDTH}x40 pixels.* 64 a side"),
+    "too narrow": ({"Columns": 63}, "too_small", f"63x{HEIGHT} pixels.* 64 a side"),
     "32 bits": ({"BitsAllocated": 32, "BitsStored": 32}, "unreadable_encoding", "8 to 16 bits"),
     "more rows than pixels": ({"Rows": 200}, "damaged", "cut off or damaged"),
     "no rows": ({"Rows": None}, "damaged", "cut off or damaged"),
+    "no columns": ({"Columns": 0}, "damaged", "cut off or damaged"),
+    "no bits": ({"BitsStored": None}, "damaged", "cut off or damaged"),
+    "no bytes": ({"BitsAllocated": None}, "damaged", "cut off or damaged"),
+    "no colour or grey": ({"PhotometricInterpretation": None}, "damaged", "cut off or damaged"),
     "impossible bits": ({"BitsStored": 12, "HighBit": 3}, "damaged", "damaged"),
+    "bits beyond the word": ({"BitsStored": 12, "HighBit": 16}, "damaged", "damaged"),
+    "more bits than allocated": ({"BitsAllocated": 8, "HighBit": None}, "damaged", "damaged"),
+    "report without class": ({"Modality": "SR"}, "no_pixels", "written report"),
+    "report of several images": (
+        {"Modality": "SR", "NumberOfFrames": 2, "PixelData": None},
+        "no_pixels",
+        "written report",
+    ),
+    "CT of several images": ({"Modality": "CT", "NumberOfFrames": 9}, "not_an_xray", "a CT scan"),
+}
+
+KINDS_OF_EXAMINATION = {
+    "CT": "a CT scan",
+    "MR": "an MRI scan",
+    "US": "an ultrasound image",
+    "IVUS": "an ultrasound image",
+    "PT": "a PET scan",
+    "NM": "a nuclear medicine scan",
+    "MG": "a mammogram",
+    "XA": "an angiogram",
+    "RF": "a fluoroscopy image",
+    "IO": "a dental image",
+    "PX": "a panoramic dental image",
+    "ES": "an endoscopy image",
+    "SM": "a microscopy image",
+    "GM": "a microscopy image",
+    "OP": "a photograph of an eye",
+    "OPT": "a scan of an eye",
+    "XC": "a photograph",
+    "SEG": "a segmentation",
+    "BMD": "a bone density scan",
+    "RTIMAGE": "a radiotherapy image",
+    "RTDOSE": "a radiotherapy dose plan",
+    "ZZTOP": "from another kind of examination",
+}
+CLASSES = {
+    uid.CTImageStorage: "CT",
+    uid.EnhancedCTImageStorage: "CT",
+    uid.MRImageStorage: "MR",
+    uid.EnhancedMRImageStorage: "MR",
+    uid.UltrasoundImageStorage: "US",
+    uid.UltrasoundMultiFrameImageStorage: "US",
+    uid.DigitalMammographyXRayImageStorageForPresentation: "MG",
+    uid.DigitalMammographyXRayImageStorageForProcessing: "MG",
+    uid.BreastTomosynthesisImageStorage: "MG",
+    uid.DigitalIntraOralXRayImageStorageForPresentation: "IO",
+    uid.XRayAngiographicImageStorage: "XA",
+    uid.EnhancedXAImageStorage: "XA",
+    uid.XRayRadiofluoroscopicImageStorage: "RF",
+    uid.EnhancedXRFImageStorage: "RF",
+    uid.NuclearMedicineImageStorage: "NM",
+    uid.SegmentationStorage: "SEG",
+    uid.PositronEmissionTomographyImageStorage: "PT",
+    uid.EnhancedPETImageStorage: "PT",
 }
 
 
@@ -53,6 +111,51 @@ def test_rejected(tags, code, said):
     """A file that is not a single grey X-ray image is rejected with the reason."""
     with raises_image_error(code, match=said):
         imaging.read_image(image(DEEP, bits=12, **{"HighBit": 11, **tags}))
+
+
+@pytest.mark.parametrize(("modality", "kind"), KINDS_OF_EXAMINATION.items())
+def test_other_examinations(modality, kind):
+    """Another modality is rejected, whatever the SOP class, and the message has its name."""
+    with raises_image_error("not_an_xray", match=f"^This DICOM file is {kind}, not a chest X-ray"):
+        imaging.read_image(image(DEEP, bits=12, Modality=modality))
+
+
+@pytest.mark.parametrize(("sop_class", "modality"), CLASSES.items())
+def test_other_examinations_without_modality(sop_class, modality):
+    """Without a modality the SOP class tells the kind of examination."""
+    data = image(DEEP, bits=12, SOPClassUID=sop_class, Modality=None)
+    with raises_image_error("not_an_xray", match=f"is {KINDS_OF_EXAMINATION[modality]},"):
+        imaging.read_image(data)
+
+
+NO_XRAY = ("This DICOM file does not say that it is an X-ray image.",)
+
+
+@pytest.mark.parametrize(
+    ("modality", "sop_class", "warnings"),
+    [
+        *((name, uid.SecondaryCaptureImageStorage, ()) for name in ("CR", "DX", "RG", "DR")),
+        *((name, uid.CTImageStorage, NO_XRAY) for name in ("OT", "SC")),
+        ("", uid.SecondaryCaptureImageStorage, NO_XRAY),
+        (None, uid.SecondaryCaptureImageStorage, NO_XRAY),
+        (None, uid.ComputedRadiographyImageStorage, ()),
+        (None, uid.DigitalXRayImageStorageForPresentation, ()),
+        (None, uid.DigitalXRayImageStorageForProcessing, ()),
+    ],
+)
+def test_accepted_examinations(modality, sop_class, warnings):
+    """X-ray images are read; images that may be one get a warning."""
+    tags = {"Modality": modality, "SOPClassUID": sop_class, **whole_window("u2", 12)}
+    assert imaging.read_image(image(DEEP, bits=12, **tags)).warnings == warnings
+
+
+@pytest.mark.parametrize(
+    "tags", [{"NumberOfFrames": 1}, {"SamplesPerPixel": None}, {"HighBit": None}]
+)
+def test_unneeded_elements(tags):
+    """One frame is one image; one channel and the lowest bits are assumed."""
+    found = imaging.read_image(image(DEEP, bits=12, **tags, **whole_window("u2", 12)))
+    np.testing.assert_allclose(found.pixels, DEEP / 4095, atol=1e-6)
 
 
 @pytest.mark.parametrize(

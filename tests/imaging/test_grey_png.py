@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 from support.image_errors import raises_image_error
-from support.image_files import png
+from support.image_files import chunk, png
 from support.images import encode
 
 from cxr import imaging
@@ -90,6 +90,15 @@ OTHERS = {
 def test_other_files_are_left_to_pillow(kind):
     """Files that Pillow might read differently are not decoded."""
     assert grey_png.decode(OTHERS[kind]) is None
+
+
+@pytest.mark.parametrize("kind", [b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"acTL", b"tRNS", b"abCd"])
+def test_chunks_that_may_change_the_image_are_left_to_pillow(kind):
+    """Texts may contain an orientation; other chunks are unknown."""
+    data = png(130, 96, GREY)
+    assert np.array_equal(grey_png.decode(data), GREY)
+    assert grey_png.decode(data[:33] + chunk(kind, b"a\0b") + data[33:]) is None
+    assert grey_png.decode(data[:-12] + chunk(kind, b"a\0b") + data[-12:]) is None
 
 
 def test_damaged_chunk_is_left_to_pillow():

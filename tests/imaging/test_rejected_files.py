@@ -38,6 +38,7 @@ NOT_IMAGES = {
     "web page": b"<!doctype html><html><body><img src='image.png'></body></html>",
     "zip": b"PK\x03\x04" + bytes(200),
     "zeros": bytes(5000),
+    "sound": b"RIFF\x24\0\0\0WAVEfmt " + bytes(30),
     "icon": encode(GREY, "ICO"),
 }
 
@@ -60,6 +61,15 @@ CODERS = [
     ("JPEG", {"progressive": True}),
     ("WEBP", {"lossless": True}),
 ]
+
+
+@pytest.mark.parametrize(
+    "start", [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\x89PNG", b"\xff\xd8\xff"]
+)
+def test_beginning_of_an_image(start):
+    """A file that only begins as an image is damaged, in either byte order of TIFF."""
+    with raises_image_error("damaged"):
+        imaging.read_image(start + bytes(60))
 
 
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.6, 0.9])
@@ -105,18 +115,31 @@ def test_empty(tmp_path):
             imaging.read_image(source)
 
 
-@pytest.mark.parametrize("name", ["nothing.png", ".", "no/such/folder.png", "a\0b.png", "x" * 5000])
-def test_missing(tmp_path, name):
-    """The message names a file that does not exist or cannot exist."""
-    with raises_image_error("missing", match="file"):
-        imaging.read_image(f"{tmp_path}/{name}")
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nothing.png", "^There is no file 'nothing.png'; check its name.$"),
+        ("no/such/folder.png", "^There is no file 'folder.png'; check its name.$"),
+        ("a\0b.png", r"^There is no file 'a\\x00b.png'; check its name.$"),
+        ("folder", "^The file 'folder' could not be opened: Is a directory.$"),
+        ("x" * 5000, "^The file 'x{5000}' could not be opened: File name too long.$"),
+    ],
+    ids=["missing", "no folder", "zero byte", "folder", "long"],
+)
+def test_missing(tmp_path, name, message):
+    """The message names a file that does not exist or cannot exist, without its folders."""
+    (tmp_path / "folder").mkdir()
+    for source in (f"{tmp_path}/{name}", tmp_path / name):
+        with raises_image_error("missing", match=message):
+            imaging.read_image(source)
 
 
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 @pytest.mark.parametrize("size", [(63, 200), (200, 63), (1, 1)])
-def test_too_small(size):
+def test_too_small(size, kind):
     """An image with fewer than 64 pixels on one side is rejected; the message has its size."""
-    with raises_image_error("too_small", match=f"{size[0]}x{size[1]}"):
-        pixels_of(Image.new("L", size))
+    with raises_image_error("too_small", match=f"{size[0]}x{size[1]} pixels.* at least 64 a side"):
+        pixels_of(Image.new("L", size), kind)
 
 
 def test_smallest_image():

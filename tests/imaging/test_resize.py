@@ -42,6 +42,14 @@ def test_reducing_is_antialiased():
     np.testing.assert_allclose(small[:, 2:-2], 0.5, atol=0.06)
 
 
+def test_filter_is_a_triangle():
+    """Halving weighs 4 pixels with 1/8, 3/8, 3/8 and 1/8: at 0.5 and 1.5 from the new centre."""
+    image = np.zeros((128, 128), np.uint8)
+    image[:, 40] = 240
+    np.testing.assert_allclose(resized(image, 64)[32, 18:23] * 255, [0, 30, 90, 0, 0], atol=0.01)
+    np.testing.assert_allclose(resized(image.T, 64)[18:23, 32] * 255, [0, 30, 90, 0, 0], atol=0.01)
+
+
 def test_image_is_squeezed_not_cropped():
     """A wide image keeps both ends, and its middle stays in the middle."""
     image = np.zeros((200, 600), np.float32)

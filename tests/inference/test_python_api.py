@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 
@@ -77,16 +78,27 @@ def test_source_may_be_of_any_kind(model, result):
     "array",
     [
         np.zeros((64, 64)),
+        np.zeros((64, 64), np.int16),
+        np.zeros((64, 64), bool),
         np.zeros((64, 64, 4), np.uint8),
+        np.zeros((64, 64, 3), np.uint16),
         np.zeros((0, 64), np.uint8),
         np.zeros(64, np.uint8),
-        np.zeros((8, 8), np.uint8),
     ],
+    ids=lambda array: f"{array.dtype}{list(array.shape)}",
 )
 def test_array_that_is_no_image_is_an_error(model, array):
     """Floats have no agreed black and white; an ImageError says what is taken."""
-    with pytest.raises(cxr.ImageError):
+    words = f"An array of {array.dtype} {list(array.shape)} is not an image; use uint8 or uint16"
+    with pytest.raises(cxr.ImageError, match=re.escape(words)) as raised:
         model.predict(array)
+    assert raised.value.code == "not_an_image"
+
+
+def test_array_that_is_too_small_is_an_error(model):
+    """The limits on the size hold for arrays too."""
+    with pytest.raises(cxr.ImageError, match="80x63 pixels"):
+        model.predict(np.zeros((63, 80), np.uint8))
 
 
 def test_pillow_image_is_not_changed(model):
