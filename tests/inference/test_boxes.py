@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from cxr.inference.boxes import find_boxes, in_pixels
+from cxr.inference.boxes import find_boxes, in_pixels, median
 from cxr.inference.overlay import draw_overlay, preview
 from cxr.model.config import BoxRule
 
@@ -29,6 +29,26 @@ def test_box_frames_a_planted_peak():
 def test_flat_map_has_no_box():
     """A map without a peak frames nothing."""
     assert pixel_boxes(np.ones((16, 16), np.float32), 100, 100) == []
+
+
+@pytest.mark.parametrize(("neighbour", "width"), [(0.5, 200), (0.49, 100)])
+def test_cell_that_reaches_the_height_belongs_to_the_region(neighbour, width):
+    """The rule's height, half of the peak by default, is the least that counts."""
+    heatmap = np.zeros((8, 8), np.float32)
+    heatmap[4, 3:5] = 1.0, neighbour
+    assert pixel_boxes(heatmap, 800, 800) == [[300, 400, width, 100]]
+
+
+def test_edges_of_a_box_are_rounded_to_pixels():
+    """Not its sides: 1.4 to 2.6 is 1 to 3, and 0.4 to 2.6 is 0 to 3."""
+    assert in_pixels([(0.14, 0.04, 0.12, 0.22)], 10, 10) == [[1, 0, 2, 3]]
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (3, 4), (1, 1), (1, 2)])
+def test_median_is_that_of_numpy(shape):
+    """Of an odd and an even number of cells."""
+    heatmap = np.random.default_rng(0).random(shape).astype(np.float32)
+    assert median(heatmap) == pytest.approx(np.median(heatmap))
 
 
 def test_box_leaves_out_a_second_blob():
@@ -122,6 +142,7 @@ def test_overlay_shows_heatmap_and_boxes_at_any_size(side):
 
 
 def test_preview_keeps_the_sides_ratio():
-    """Only images over 1024 px are reduced."""
+    """Only images over 1024 px are reduced, and none to nothing."""
     assert preview(np.zeros((2048, 512), np.uint8)).shape == (1024, 256)
+    assert preview(np.zeros((1, 4000), np.uint8)).shape == (1, 1024)
     assert preview(np.zeros((1024, 70), np.uint8)).shape == (1024, 70)

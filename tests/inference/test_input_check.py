@@ -215,7 +215,8 @@ def test_hostile_numbers_are_rejected_with_a_sentence(fitted, tmp_path, harm):
 
 def test_numbers_for_another_network_are_rejected(fitted, tmp_path):
     entry = _save(tmp_path, fit_input_check.to_arrays(fitted[0]))
-    InputCheck.load(tmp_path, entry, SIZE)
+    loaded = InputCheck.load(tmp_path, entry, SIZE)
+    assert {"warn_above": loaded.warn_above, "reject_above": loaded.reject_above} == LIMITS
     with pytest.raises(ModelFolderError, match="fetch or train"):
         InputCheck.load(tmp_path, entry, SIZE + 1)
 

@@ -79,7 +79,7 @@ print(*sorted(set(states)))
 
 
 def test_batch_gives_the_same_as_single_images(predictor):
-    """An image's probabilities do not depend on the images beside it."""
+    """What is said of an image does not depend on the images beside it."""
     images = [imaging.read_image(path) for path in sorted((ROOT / "examples").glob("*.png"))]
     together = predictor.predict(images)
     for image, prediction in zip(images, together, strict=True):
@@ -87,6 +87,10 @@ def test_batch_gives_the_same_as_single_images(predictor):
         assert list(alone.probabilities.values()) == pytest.approx(
             list(prediction.probabilities.values()), abs=1e-5
         )
+        assert alone.verdict == prediction.verdict
+        assert np.allclose(alone.heatmaps, prediction.heatmaps, atol=1e-4)
+        assert prediction.image.grey.shape == image.grey.shape
+    assert len({prediction.verdict.rejected for prediction in together}) == 2
 
 
 def test_probabilities_stand_in_label_order(predictor):

@@ -11,7 +11,13 @@ from support import IMAGE, ROOT, STARTER
 from cxr import imaging
 from cxr.inference import prevalence
 from cxr.inference.predictor import Predictor
-from cxr.inference.prevalence import PrevalenceError, probabilities_at, shares_at
+from cxr.inference.prevalence import (
+    PrevalenceError,
+    probabilities_at,
+    shares_at,
+    thresholds_at,
+)
+from cxr.model.config import read_config
 from cxr_labels import LABELS, NIH_PREVALENCE
 
 
@@ -24,6 +30,9 @@ from cxr_labels import LABELS, NIH_PREVALENCE
         ("Effusion = 0.3, Mass=.2", {"Effusion": 0.3, "Mass": 0.2}),
         ("effusion=0.3", {"Effusion": 0.3}),
         ("Pleural thickening=0.1, no_finding=0.2", {"Pleural_Thickening": 0.1, "No Finding": 0.2}),
+        ("Mass=0.000001, Hernia=0.999999", {"Mass": 1e-6, "Hernia": 0.999999}),
+        ({"mass": 0.2}, {"Mass": 0.2}),
+        ({}, "nih"),
     ],
 )
 def test_prevalence_is_read_as_meant(text, meant):
@@ -91,6 +100,33 @@ def test_own_share_moves_its_own_label_alone():
     own = predictor.predict([image], {"Effusion": 0.3})[0].probabilities
     assert own["Effusion"] > nih["Effusion"]
     assert {label for label in LABELS if own[label] != pytest.approx(nih[label])} == {"Effusion"}
+
+
+@pytest.mark.parametrize(
+    ("stated", "probability", "threshold"),
+    [
+        ("training", np.e / (1 + np.e), 0.5),
+        ("nih", np.e / 9 / (1 + np.e / 9), 0.1),
+        ({"Mass": 0.8}, 4 * np.e / (1 + 4 * np.e), 0.8),
+        ({"Effusion": 0.3}, np.e / 9 / (1 + np.e / 9), 0.1),
+    ],
+)
+def test_probability_and_threshold_are_those_worked_out_by_hand(stated, probability, threshold):
+    """Calibrated, the odds of a logit of 1 are e^(2 - 1); prevalences multiply them as Bayes says.
+
+    With training images half of which show the finding, the factor is the odds of the prevalence.
+    """
+    shares = {"training": dict.fromkeys(LABELS, 0.5), "nih": dict.fromkeys(LABELS, 0.1)}
+    config = read_config(STARTER / "config.json").replace(
+        calibration=dict.fromkeys(LABELS, (3.0, 0.0)) | {"Mass": (2.0, -1.0)},
+        prevalence=shares,
+        thresholds={"Mass": 0.5},
+    )
+    mass = LABELS.index("Mass")
+    assert probabilities_at(config, np.ones(15), stated)[mass] == pytest.approx(probability)
+    thresholds = thresholds_at(config, stated)
+    assert thresholds[mass] == pytest.approx(threshold)
+    assert np.isnan(np.delete(thresholds, mass)).all()
 
 
 def test_nihs_own_share_changes_nothing():

@@ -12,6 +12,8 @@ from PIL import Image
 from support import IMAGE, ROOT, STARTER
 
 import cxr
+from cxr.inference.predictor import Predictor
+from cxr.model import resolve
 from cxr_labels import LABELS
 
 
@@ -118,6 +120,8 @@ def test_prevalence_may_be_text_or_shares(model, result, stated):
     assert own.probabilities == result.at({"Effusion": 0.3}).probabilities
     assert own.probabilities["Effusion"] > result.probabilities["Effusion"]
     assert own.flagged == result.flagged
+    (one_of_many,) = model.predict_many([IMAGE], prevalence=stated)
+    assert one_of_many.probabilities == pytest.approx(own.probabilities)
 
 
 @pytest.mark.parametrize("stated", ["full", {"Cough": 0.1}, {"Mass": 30}])
@@ -142,6 +146,14 @@ def test_what_is_no_chest_xray_is_an_error(model):
     with pytest.raises(cxr.ImageError) as raised:
         model.predict(ROOT / "examples" / "not_chest_rg3.png")
     assert raised.value.code == "not_a_chest_xray"
+
+
+def test_model_of_the_hub_tells_its_commit():
+    """Its name is OWNER/NAME without the commit, and its text has both."""
+    commit = "a" * 40
+    model = cxr.Model(Predictor(resolve.Model(STARTER, "owner/name", commit)))
+    assert (model.name, model.revision) == ("owner/name", commit)
+    assert repr(model) == f"<cxr.Model owner/name@{commit}>"
 
 
 def test_missing_model_is_an_error(tmp_path):
