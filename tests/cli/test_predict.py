@@ -2,17 +2,23 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 
 import pytest
 from PIL import Image
-from support import IMAGE, KEYS, ROOT
+from support import IMAGE, KEYS, ROOT, STARTER
 from support.bad_images import bad_files
 from support.command import predict
 
+from cxr.cli import main
+from cxr.inference import results
+from cxr.inference.input_check import TURNED
 from cxr.inference.predictor import Predictor
-from cxr_labels import LABELS
+from cxr.inference.prevalence import parse
+from cxr.inference.results import DISCLAIMER
+from cxr_labels import DISPLAY, LABELS
 
 
 def test_json_has_the_keys_of_the_contract():
@@ -51,12 +57,70 @@ def test_csv_says_what_json_says():
     assert row["flagged"].split("|") == found["flagged"]
 
 
-def test_text_lists_the_most_likely_first():
-    """Without --json or --csv, findings are listed for people, most likely first."""
-    lines = [line for line in predict(IMAGE).stdout.splitlines() if "%" in line]
-    scores = [float(line.split("%")[0].split()[-1]) for line in lines]
-    assert len(scores) == len(LABELS)
-    assert scores == sorted(scores, reverse=True)
+@pytest.mark.parametrize(
+    ("stated", "words"),
+    [
+        ("nih", "NIH's prevalence"),
+        ("training", "the training images' prevalence"),
+        ("Mass=0.3", "Mass=0.3"),
+    ],
+)
+def test_text_lists_the_most_likely_first(stated, words, capsys):
+    """Without --json or --csv, findings are listed for people, with what they must know of them."""
+    assert main.main(["predict", str(STARTER), str(IMAGE), "--prevalence", stated]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head == f"{IMAGE} (scores at {words})"
+    found = Predictor(STARTER).analyze(IMAGE, parse(stated))
+    above = {True: "  above its threshold", False: ""}
+    assert found.flagged
+    assert lines == [
+        *(
+            f"  {DISPLAY[label]:<20}{100 * p:5.1f} %{above[label in found.flagged]}"
+            for label, p in found.ranked().items()
+        ),
+        *found.warnings,
+        DISCLAIMER,
+        "",
+    ]
+
+
+def test_text_repeats_the_warnings(tmp_path, capsys):
+    """Of an image that is upside down."""
+    Image.open(IMAGE).rotate(180).save(tmp_path / "turned.png")
+    assert main.main(["predict", str(STARTER), str(tmp_path / "turned.png")]) == 0
+    assert TURNED[2] in capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize("output", [False, True])
+def test_name_that_is_no_text_is_printed_with_escapes(tmp_path, capsys, output):
+    """A file name may have any bytes."""
+    missing = os.fsdecode(os.fsencode(tmp_path) + b"/a\xff.png")
+    table = tmp_path / "table.csv"
+    more = ["--output", str(table)] if output else []
+    assert main.main(["predict", str(STARTER), missing, "--csv", *more]) == 1
+    written = table.read_text() if output else capsys.readouterr().out
+    assert written.splitlines()[1].startswith(f"{tmp_path}/a\\udcff.png,starter,")
+
+
+@pytest.mark.parametrize("output", [False, True])
+def test_run_that_the_user_stops_has_status_130(tmp_path, capsys, monkeypatch, output):
+    """With --output the message says how to continue."""
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(results, "of_files", stop)
+    words = ["predict", str(STARTER), str(IMAGE)]
+    if output:
+        with pytest.raises(SystemExit) as stopped:
+            main.main([*words, "--output", str(tmp_path / "table")])
+        assert stopped.value.code == 130
+        assert capsys.readouterr().err.endswith(
+            f"the results so far are in {tmp_path / 'table'}.part: continue with --resume.\n"
+        )
+    else:
+        assert main.main(words) == 130
+        assert capsys.readouterr().err == "Stopped by you.\n"
 
 
 def test_folder_is_searched_for_images(tmp_path):

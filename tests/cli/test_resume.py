@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
-from support import IMAGE, ROOT
+from support import IMAGE, ROOT, STARTER
 from support.command import predict
 
+from cxr.cli import main
 from cxr.cli.part_file import PartFile, ResumeError
 from cxr.model.resolve import Model
 
@@ -105,6 +106,42 @@ def test_full_disk_leaves_the_old_file_and_the_results(tmp_path):
     assert "Stopped: a file cannot be read or written" in done.stderr
     assert target.read_text() == "an older table"
     assert part.path.read_bytes() == before
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_results_of_an_earlier_run_are_used_only_on_request(resume, tmp_path):
+    """Without --resume they are deleted; with it, those of images that are not named are left out.
+
+    The results are in the order in which they were made.
+    """
+    result = {"model": "starter", "revision": None, "prevalence": "nih", "rejected": "From before."}
+    table, missing = tmp_path / "table.jsonl", str(tmp_path / "missing.png")
+    part = PartFile(table)
+    assert list(part.append([result | {"file": file} for file in ("other.png", str(IMAGE))]))
+    words = ["predict", str(STARTER), missing, str(IMAGE), "--json", "--output", str(table)]
+    assert main.main([*words, *(["--resume"] if resume else [])]) == 1
+    told = {line["file"]: line["rejected"] for line in map(json.loads, table.open())}
+    if resume:
+        assert list(told) == [str(IMAGE), missing]
+        assert told[str(IMAGE)] == "From before."
+    else:
+        assert list(told) == [missing, str(IMAGE)]
+        assert told[str(IMAGE)] is None
+    assert not part.path.exists()
+
+
+@pytest.mark.parametrize("line", ['{"file": "b', '{"file": 3}\n', "[]\n", '{"a": 1}\n', "\n"])
+def test_line_that_is_no_result_is_cut_off(tmp_path, line):
+    """With everything after it, so that the next result is written in its place."""
+    part, model = PartFile(tmp_path / "deep" / "table.csv"), Model(tmp_path, "starter")
+    assert part.resume(model, "nih") == set()
+    result = {"file": "a.png", "model": "starter", "revision": None, "prevalence": "nih"}
+    assert list(part.append([result]))
+    whole = part.path.read_text()
+    part.path.write_text(whole + line)
+    assert part.resume(model, "nih") == {"a.png"}
+    assert part.path.read_text() == whole
+    assert list(part.read()) == [result]
 
 
 def test_resuming_needs_a_file():
