@@ -12,7 +12,6 @@ from support import ROOT, measured
 
 from cxr.evaluation import plots
 from cxr.model.metrics import Subgroups
-from cxr_labels import DISPLAY
 
 NAMES = {
     "auroc",
@@ -58,36 +57,6 @@ def test_groups_that_nobody_is_known_of_are_drawn(tmp_path):
     targets, probabilities = measured.images(30)
     metrics = measured.full(subgroups=Subgroups())
     assert plots.evaluation(metrics, targets, probabilities, tmp_path)["subgroups"].is_file()
-
-
-def test_undefined_label_is_named_in_the_plot(tmp_path):
-    """Without images that carry a label, the plot of AUROCs changes but keeps its row."""
-    findings = measured.full().findings
-    plots.aurocs(findings, tmp_path / "all.png")
-    hernia = findings["Hernia"].model_copy(update={"auroc": None, "positives": 0})
-    plots.aurocs(findings | {"Hernia": hernia}, tmp_path / "fewer.png")
-    whole, fewer = (np.asarray(Image.open(tmp_path / f"{n}.png")) for n in ("all", "fewer"))
-    assert whole.shape == fewer.shape
-    assert (whole != fewer).any()
-
-
-def test_each_auroc_stands_beside_its_own_label(tmp_path, monkeypatch):
-    """In the plot of AUROCs each dot lies in the row that is named after its label."""
-    drawn = []
-    monkeypatch.setattr(plots, "_save", lambda figure, _: drawn.append(figure))
-    findings = measured.full().findings
-    plots.aurocs(findings, tmp_path / "auroc.png")
-    [axis] = drawn[0].axes
-    dots = {
-        line.get_ydata()[0]: line.get_xdata()[0]
-        for line in axis.lines
-        if len(line.get_xdata()) == 1
-    }
-    shown = {name.get_text(): dots[row] for row, name in enumerate(axis.get_yticklabels())}
-    assert shown == {
-        f"{DISPLAY[label]} ({found.positives:,} images)": found.auroc.value
-        for label, found in findings.items()
-    }
 
 
 @pytest.mark.slow

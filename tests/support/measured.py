@@ -177,12 +177,12 @@ def _group(draw: _Draw, count: int) -> Group:
         underdiagnosis=draw.estimate(),
         findings={
             label: GroupFinding(
-                positives=10,
+                positives=count // 10 + k,
                 auroc=draw.estimate(),
                 sensitivity=draw.estimate(),
                 false_negative_rate=draw.estimate(),
             )
-            for label in FINDINGS
+            for k, label in enumerate(FINDINGS)
         },
     )
 
