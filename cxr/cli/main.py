@@ -11,7 +11,7 @@
     python -m cxr deploy OWNER/SPACE --model OWNER/NAME
 
 Exit status: 0 when everything was done; 1 when something failed, or when any image was rejected or
-unreadable (the others still get results); 2 for wrong usage.
+unreadable (the others still get results); 2 for wrong usage; 130 when stopped by Ctrl-C.
 """
 
 import argparse

@@ -172,10 +172,10 @@ def _as_text(result: "Result") -> str:
     if result["rejected"] is not None:
         return f"{result['file']}: {result['rejected']}\n"
     ranked = sorted(result["probabilities"].items(), key=lambda item: -item[1])
-    lines = [f"{result['file']} (scores at {_AT.get(at := result['prevalence'], at)})"]
+    lines = [f"{result['file']} (probabilities at {_AT.get(at := result['prevalence'], at)})"]
     lines += [
         f"  {cxr_labels.DISPLAY[label]:<20}{100 * p:5.1f} %"
-        f"{'  above its threshold' if label in result['flagged'] else ''}"
+        f"{'  reaches its threshold' if label in result['flagged'] else ''}"
         for label, p in ranked
     ]
     return "\n".join([*lines, *result["warnings"], result["disclaimer"], ""])

@@ -5,10 +5,11 @@ highest), "accuracy" (one threshold for all findings, at the highest point of th
 accuracy over all labels) and "sensitivity=0.9" (the highest threshold that reaches it).
 
 For a finding with five positives the best point of the observed curve is mostly chance. The
-probabilities of a calibrated model imply a curve too: of images at p, a share of p carries the
-finding. "youden" and "f1" use the pooled curve, in which the observed one counts as much as it has
-positives, and the implied one as `IMPLIED`. On simulated new images (tests/evaluation) this finds
-better points than the observed curve alone, also where the model is miscalibrated.
+probabilities of a calibrated model imply a curve too: of the images with probability p, a share of
+p has the finding. "youden" and "f1" use a pooled curve, which weights the observed curve by its
+number of positives, and the implied curve as if it had `IMPLIED` positives. On simulated new images
+(tests/evaluation) this finds better points than the observed curve alone, also where the model is
+miscalibrated.
 """
 
 import math

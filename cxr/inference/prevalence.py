@@ -106,8 +106,8 @@ def restate(config: Config, probabilities: np.ndarray, prevalence: Prevalence) -
 def shares_at(config: Config, prevalence: Prevalence) -> np.ndarray:
     """The share of images with each label: float64 [15], 0..1.
 
-    Where the user's largest share leaves less room for "No Finding" than NIH's share of it, that
-    room is its share, unless the user gives it too: an image with a finding has a finding.
+    If the user gives no share for "No Finding", it is NIH's share, but at most 1 minus the largest
+    share that the user gives, because an image with a finding is not one without.
     """
     if isinstance(prevalence, str):
         shares = config.prevalence[prevalence]

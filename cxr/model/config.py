@@ -91,12 +91,14 @@ class BoxRule(_Entry):
 
 
 class OperatingPoint(_Entry):
-    """What a threshold reaches on the validation images; None where it is undefined.
+    """What the threshold of a finding reaches on the validation images.
+
+    (In results, "operating_point" is the name of the rule that chose all thresholds.)
 
     Attributes:
         positives: Number of images with the finding.
-        sensitivity: Share of the images with the finding that are flagged.
-        specificity: Share of the images without the finding that are not flagged.
+        sensitivity: Share of the images with the finding that are flagged; None if undefined.
+        specificity: Share of the images without the finding that are not flagged; likewise.
     """
 
     positives: Annotated[int, Field(ge=0)]

@@ -29,7 +29,7 @@ class Progress:
     """What a training has done so far.
 
     Attributes:
-        begun: What its result depends on, {option: value}; a resumed training needs the same.
+        fingerprint: What its result depends on, {option: value}; a resumed training needs the same.
         rate: The head's learning rate; 0 before it is known.
         phase: The phase of the last finished epoch; "" before any.
         epochs: Finished epochs of that phase.
@@ -37,7 +37,7 @@ class Progress:
         state: The state of `Checkpoint` after the last of them.
     """
 
-    begun: dict[str, Any]
+    fingerprint: dict[str, Any]
     rate: float = 0.0
     phase: str = ""
     epochs: int = 0
@@ -51,12 +51,12 @@ def write(path: Path, progress: Progress) -> None:
         torch.save(vars(progress), part)
 
 
-def read(path: Path, begun: dict[str, Any]) -> Progress | None:
+def read(path: Path, fingerprint: dict[str, Any]) -> Progress | None:
     """Reads a checkpoint.
 
     Args:
         path: The file.
-        begun: What the result of the training depends on, to be compared.
+        fingerprint: That of the run that resumes, to be compared.
 
     Returns:
         What the training has done; None when there is no file.
@@ -72,11 +72,12 @@ def read(path: Path, begun: dict[str, Any]) -> Progress | None:
         raise CheckpointError(
             f"The checkpoint {str(path)!r} is damaged; delete it to start the training again."
         ) from error
-    for option, value in begun.items():
-        if progress.begun.get(option) != value:
+    for option, value in fingerprint.items():
+        if progress.fingerprint.get(option) != value:
             raise CheckpointError(
                 f"The training in {str(path.parent)!r} was started with another {option} "
-                f"({progress.begun.get(option)}, now {value}); use the same, or another --output."
+                f"({progress.fingerprint.get(option)}, now {value}); use the same, or another "
+                "--output."
             )
     return progress
 
@@ -101,7 +102,7 @@ class Checkpoint(Callback):
     def after_epoch(self):
         row = _plain(dict(zip(self.recorder.metric_names, self.recorder.log, strict=True)))
         self.reached = Progress(
-            self.reached.begun,
+            self.reached.fingerprint,
             self.reached.rate,
             self.phase,
             self.epoch + 1,

@@ -1,4 +1,4 @@
-"""Everything that is chosen on the validation images, by the exported ONNX file."""
+"""Chooses calibration, thresholds and box rule from predictions for the validation images."""
 
 from pathlib import Path
 from typing import Any

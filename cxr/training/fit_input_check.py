@@ -20,8 +20,8 @@ from cxr.model.model_folder import INPUT_CHECK
 # Principal directions kept of the embedding, the layout and the edges.
 DIRECTIONS = {"embedding": 128, "layout": 64, "edges": 128}
 # Shares of chest X-rays that are rejected, and that are rejected or warned about. The target for
-# rejecting is 0.01; the nearest other image is so far away that a tenth of that is enough, and
-# chest X-rays of other manufacturers lie between.
+# rejecting is 0.01, but a tenth of that is enough: images of other kinds have still higher OOD
+# scores, and chest X-rays of other manufacturers, which should be accepted, have lower ones.
 REJECTED, UNUSUAL = 0.001, 0.01
 MIN_IMAGES = 100
 _MAX_IMAGES = 6000  # more do not change the numbers, and each costs a pass of the network

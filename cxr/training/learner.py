@@ -96,7 +96,7 @@ def _mixed_precision() -> list[Callback]:
 
 def freeze(learn: Learner, groups: int) -> None:
     """Freezes the first groups of the network: 0, 1 (early backbone) or 2 (the whole backbone)."""
-    learn.freeze_to(2 * groups)  # of each two halves
+    learn.freeze_to(2 * groups)  # each has two halves: with and without weight decay
 
 
 def find_rate(learn: Learner, iterations: int) -> tuple[float, pd.DataFrame]:

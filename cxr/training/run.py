@@ -129,12 +129,12 @@ def _make_net(settings: Settings) -> HeatmapNet:
 
 
 def _progress(settings: Settings, run: RunData) -> Progress:
-    """What the training to resume has done, or that of a new one.
+    """The progress of the training to resume, or that of a new one, which has none.
 
-    Raises CheckpointError where it was started with other options or images.
+    Raises CheckpointError if it was started with other options or images.
     """
     of_image = run.images.boxes.of_image
-    begun = {
+    fingerprint = {
         "--arch": settings.arch,
         "--image-size": settings.image_size,
         "--epochs": settings.epochs,
@@ -149,11 +149,11 @@ def _progress(settings: Settings, run: RunData) -> Progress:
         "number of processes": distributed.processes(),
     }
     if not settings.resume:
-        return Progress(begun)
-    found = checkpoint.read(output.partial(settings.output) / checkpoint.FILE, begun)
+        return Progress(fingerprint)
+    found = checkpoint.read(output.partial(settings.output) / checkpoint.FILE, fingerprint)
     if not found:
         print("Note: there is no finished epoch to resume from; the training starts again.")
-        return Progress(begun)
+        return Progress(fingerprint)
     epochs = settings.freeze_epochs + settings.epochs
     print(f"Resuming after {len(found.history)} of {epochs} epochs.")
     return found

@@ -11,7 +11,7 @@ MAX_LISTED = 200  # images of one list on the page
 MAX_WAITING = 64  # requests in the queue
 
 # Keyword arguments of events. Only as many images are decoded at a time as there are cores
-# (Predictor.slot). As many again may have passed Gradio, so that no core waits for it.
+# (Predictor.slot). Gradio lets twice as many through, so that the next image is always at hand.
 ONE_IMAGE: dict[str, Any] = {"concurrency_id": "image", "concurrency_limit": 2 * machine.cores()}
 # A list of images takes as long as all of them, so it waits for other lists only.
 LIST: dict[str, Any] = {"concurrency_id": "list", "concurrency_limit": 1}

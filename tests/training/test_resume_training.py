@@ -127,10 +127,10 @@ def test_interrupted_training_is_not_resumed_otherwise(images, cut_off, capsys, 
 def test_every_option_that_matters_is_compared(cut_off, option):
     """An option that differs is named."""
     file = output.partial(cut_off) / checkpoint.FILE
-    begun = torch.load(file, weights_only=True)["begun"]
-    assert checkpoint.read(file, begun)
+    fingerprint = torch.load(file, weights_only=True)["fingerprint"]
+    assert checkpoint.read(file, fingerprint)
     with pytest.raises(checkpoint.CheckpointError, match=f"another {option}"):
-        checkpoint.read(file, begun | {option: "other"})
+        checkpoint.read(file, fingerprint | {option: "other"})
 
 
 def test_damaged_checkpoint_is_said(images, cut_off, tmp_path, capsys):
@@ -150,7 +150,7 @@ def test_checkpoint_that_would_run_code_is_rejected(tmp_path):
         def __reduce__(self):
             return (os.mkdir, (str(tmp_path / "run"),))
 
-    torch.save({"begun": Planted()}, tmp_path / checkpoint.FILE)
+    torch.save({"fingerprint": Planted()}, tmp_path / checkpoint.FILE)
     with pytest.raises(checkpoint.CheckpointError, match="is damaged"):
         checkpoint.read(tmp_path / checkpoint.FILE, {})
     assert not (tmp_path / "run").exists()

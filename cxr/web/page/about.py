@@ -1,7 +1,6 @@
-"""The tab on the model, made of its folder: who it is, how good it is, how to use it elsewhere.
+"""The tab on the model, made from its folder: its name, its metrics, and how to use it elsewhere.
 
-The folder may be anybody's: whatever it lacks, or holds in place of what belongs there, is said to
-be missing, and the page stands.
+The folder may be anybody's. The tab reports missing or invalid files as missing, and still works.
 """
 
 import html

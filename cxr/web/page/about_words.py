@@ -15,7 +15,7 @@ MEASURED: dict[str, Text] = {
     "auroc": Text("mean AUROC, {findings} findings", "平均 AUROC（{findings} 种征象）"),
     "auroc_without": Text("the same without Pneumonia and Hernia", "同上，不计肺炎和疝"),
     "pointing": Text(
-        "map points into the box ({boxes} boxes)", "证据图最高点落在标注框内（{boxes} 个框）"
+        "heatmap points into the box ({boxes} boxes)", "依据图最高点落在标注框内（{boxes} 个框）"
     ),
     "overlap": Text("box drawn overlaps it, IoU above 0.3", "所画的框与标注框重叠，IoU 大于 0.3"),
     "calibration": Text(
@@ -96,7 +96,7 @@ ABOUT: dict[str, Text] = {
     ),
     "limit_where": Text(
         "A heatmap shows what spoke for a score. It is no outline of the finding.",
-        "证据图显示评分的依据所在，并非征象的轮廓。",
+        "依据图显示评分的依据所在，并非征象的轮廓。",
     ),
     "embed": Text("In a blog post", "嵌入博客文章"),
     "embed_frame": Text(

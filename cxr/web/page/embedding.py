@@ -1,6 +1,6 @@
 """The page inside other people's pages: the compact view, its height, and how to embed it.
 
-`?view=compact` leaves of the page an image's way in and its most likely findings. In a frame the
+`?view=compact` shows only the upload and the most likely findings. In a frame the
 page tells the page around it how high it is, in pixels, as `{"chestXrayHeight": 480}`; nothing else
 leaves it.
 """

@@ -102,9 +102,9 @@ def _shower(predictor: Predictor, recent: RecentPredictions) -> Callable:
 
 
 def _restater(predictor: Predictor, recent: RecentPredictions) -> Callable:
-    """Image, and what prevalence is asked for -> the same image's scores at that prevalence.
+    """Returns a function: image and requested prevalence -> probabilities at that prevalence.
 
-    What is no prevalence gets a message, and takes the scores of the one before from the page.
+    For a prevalence that cannot be parsed, the page shows a message and removes the probabilities.
     """
 
     def restate(path: str | None, stated: str, newest: dict[str, str | None], event: gr.EventData):

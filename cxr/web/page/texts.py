@@ -1,4 +1,6 @@
-"""All words of the page, in English and in Chinese.
+"""The texts of the tab for one image and of what all tabs share, in English and in Chinese.
+
+The other texts are in the `*_words.py` modules.
 
 Words that stand still (labels, headings) go to Gradio as markers, which its front end translates.
 Words that are made here with figures in them go out in both languages, and the style sheet shows
