@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy import ndimage
 
 from cxr.inference.boxes import find_boxes, in_pixels, median
@@ -69,15 +70,21 @@ def test_box_follows_a_winding_region():
     assert pixel_boxes(heatmap, 160, 160) == [[20, 10, 70, 110]]
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_box_frames_the_region_that_scipy_finds(seed):
-    """On maps as torn as chance makes them, the region of the peak is the one SciPy labels."""
-    heatmap = np.random.default_rng(seed).random((40, 30)).astype(np.float32)
-    height = (heatmap - np.median(heatmap)) / (heatmap.max() - np.median(heatmap))
-    labelled, _ = ndimage.label(height >= 0.1)
-    rows, columns = ndimage.find_objects(labelled)[labelled.flat[heatmap.argmax()] - 1]
+@pytest.mark.parametrize("fine", [1, 2])
+@pytest.mark.parametrize("seed", range(10))
+def test_box_frames_the_region_that_scipy_finds(seed, fine):
+    """On maps as torn as chance makes them, the region of the peak is the one SciPy labels.
+
+    Where cells are divided, heights still count from the median of the heatmap as it was.
+    """
+    heatmap = np.random.default_rng(seed).random((40, 30)).astype(np.float32) ** 4
+    width, height = 30 * fine, 40 * fine
+    enlarged = Image.fromarray(heatmap).resize((width, height), Image.Resampling.BICUBIC)
+    divided, floor = np.asarray(enlarged), np.median(heatmap)
+    labelled, _ = ndimage.label((divided - floor) / (divided.max() - floor) >= 0.1)
+    rows, columns = ndimage.find_objects(labelled)[labelled.flat[divided.argmax()] - 1]
     framed = [columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start]
-    assert pixel_boxes(heatmap, 30, 40, BoxRule(height=0.1)) == [framed]
+    assert pixel_boxes(heatmap, width, height, BoxRule(height=0.1, fine=fine)) == [framed]
 
 
 def test_tiny_peak_is_no_error():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support import STARTER
 
-from cxr.model.config import Config, read_config, write_config
+from cxr.model.config import BoxRule, Config, read_config, write_config
 from cxr.model.errors import ModelFolderError
 from cxr_labels import LABELS
 
@@ -55,8 +55,34 @@ def test_optional_entries_have_defaults(starter, tmp_path):
     required = {"labels", "architecture", "pooling", "image_size", "calibration", "thresholds"}
     required |= {"prevalence", "sha256"}
     config = read(tmp_path, {name: starter[name] for name in required})
-    assert config.box_rule.height == 0.5
+    assert config.box_rule == BoxRule(height=0.5, pull=0.0, fine=1, sizes={})
     assert config.operating_points == {}
+    assert config.input_check is None
+    assert (config.threshold_rule, config.accuracy_threshold) == ("youden", 0.5)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"image_size": 32},
+        {"image_size": 2048},
+        {"thresholds": {}},
+        {"thresholds": {"Mass": 0, "Hernia": 1}},
+        {"threshold_rule": "f1"},
+        {"threshold_rule": "accuracy"},
+        {"threshold_rule": "sensitivity=.9"},
+        {"threshold_rule": "sensitivity= 1e-3"},
+        {"accuracy_threshold": 1},
+        {"calibration": {label: [1e6, -1e6] for label in LABELS}},
+        {"box_rule": RULE | {"height": 1.0, "pull": 1.0, "fine": 16}},
+        {"box_rule": RULE | {"pull": 0.0, "fine": 1, "sizes": {"Mass": [1.0, 1.0]}}},
+        {"input_check": CHECK | {"warn_above": 8.0}},
+    ],
+)
+def test_entry_at_its_limit_is_taken(starter, tmp_path, change):
+    """The least and the largest that make sense."""
+    ((name, value),) = change.items()
+    assert read(tmp_path, starter | change).model_dump(mode="json")[name] == value
 
 
 def test_unknown_entries_are_ignored(starter, tmp_path):
@@ -84,14 +110,18 @@ def test_copy_is_checked_and_leaves_the_first_as_it_was(starter, tmp_path):
         ({"labels": 5}, "labels .* are not the 15"),
         ({"labels": None}, "labels .* are not the 15"),
         ({"labels": "Mass"}, "labels .* are not the 15"),
+        ({"image_size": "big", "labels": [], "format_version": 2}, "has format version 2"),
+        ({"architecture": 5, "labels": []}, "labels .* are not the 15"),
+        ({"image_size": "big", "architecture": 5}, "'architecture' is wrong"),
         ({"architecture": 5}, "'architecture'"),
         ({"image_size": "big"}, "'image_size'"),
         ({"image_size": 320.5}, "'image_size'"),
         ({"image_size": "320"}, "'image_size'"),
         ({"image_size": 10**400}, "'image_size'"),
-        ({"image_size": 4096}, "'image_size' is wrong: .*less than or equal to 2048"),
+        ({"image_size": 31}, "'image_size' is wrong: .*greater than or equal to 32"),
+        ({"image_size": 2049}, "'image_size' is wrong: .*less than or equal to 2048"),
         ({"calibration": {}}, "'calibration' is wrong: Atelectasis is missing"),
-        ({"calibration": dict.fromkeys(LABELS, (-1, 0))}, "'calibration.Atelectasis.0'"),
+        ({"calibration": dict.fromkeys(LABELS, (0, 0))}, "'calibration.Atelectasis.0'"),
         ({"calibration": dict.fromkeys(LABELS, (1, 1e7))}, "'calibration.Atelectasis.1'"),
         ({"calibration": dict.fromkeys(LABELS, (1, 10**400))}, "'calibration.Atelectasis.1'"),
         ({"prevalence": {"training": {}}}, "'prevalence.training'"),
@@ -137,7 +167,7 @@ def test_copy_is_checked_and_leaves_the_first_as_it_was(starter, tmp_path):
         ({"box_rule": RULE | {"pull": "much"}}, "'box_rule.pull'"),
         ({"box_rule": RULE | {"fine": 0}}, "'box_rule.fine'"),
         ({"box_rule": RULE | {"fine": 2.7}}, "'box_rule.fine'"),
-        ({"box_rule": RULE | {"fine": 10**6}}, "'box_rule.fine'"),
+        ({"box_rule": RULE | {"fine": 17}}, "'box_rule.fine'"),
         ({"box_rule": RULE | {"sizes": None}}, "'box_rule.sizes'"),
         ({"box_rule": RULE | {"sizes": {"Mass": [0.1]}}}, "'box_rule.sizes.Mass"),
         ({"box_rule": RULE | {"sizes": {"Mass": [0.1, 0.0]}}}, "'box_rule.sizes.Mass.1'"),

@@ -200,6 +200,18 @@ def test_damaged_cache_is_repaired(home, fetched):
         assert revision_of(predict(hub, home, f"{NAME}@{commit}")) == commit
 
 
+def test_incomplete_cache_is_completed(home, fetched):
+    """A file that the cache has lost is downloaded again."""
+    commit = fetched[1]
+    (lost,) = home.rglob("input_check.npz")
+    lost.unlink()
+    with nobody() as address:
+        assert "The Hub cannot be reached" in sentence_of(predict(address, home))
+    with hub_standin.running() as hub:
+        assert hub.put(NAME, FILES) == commit
+        assert revision_of(predict(hub, home, f"{NAME}@{commit}")) == commit
+
+
 @pytest.mark.parametrize("ref", [b"", b"\xff\xfe", b"../../../etc", ALL_DIGITS.encode()])
 def test_damaged_cache_reference_is_not_used(home, ref):
     """A cache that names a commit which it does not have counts as empty."""

@@ -24,8 +24,10 @@ from support.hub_standin import Hub
 from support.served import app
 
 from cxr.deadline import run_with_timeout
+from cxr.inference.predictor import Predictor
 from cxr.model import examples
 from cxr.model.download import MAX_FILES
+from cxr.model.errors import ModelFolderError
 from cxr.web.page import texts
 
 
@@ -172,12 +174,13 @@ def test_texts_of_a_model_folder_are_shown_letter_by_letter(text, shown):
 SIZE = 64
 
 
-def network(nodes=(), values=(), domains=()) -> bytes:
+def network(nodes=(), values=(), domains=(), heatmaps: int = 15, outputs: int = 3) -> bytes:
     """A network whose outputs are the mean of the image plus the value `extra`.
 
     nodes, values: what makes `extra`, float32 [1, 1, 1, 1]. domains: of operators it claims to use.
+    heatmaps: how many. outputs: how many of the three it has.
     """
-    repeats = {"logits": [1, 15, 1, 1], "heatmaps": [1, 15, 2, 2], "embedding": [1, 4, 1, 1]}
+    repeats = {"logits": [1, 15, 1, 1], "heatmaps": [1, heatmaps, 2, 2], "embedding": [1, 4, 1, 1]}
     tiles = [helper.make_node("Tile", ["sum", f"by_{n}"], [f"{n}_4d"]) for n in repeats]
     ends = {"logits": "Flatten", "heatmaps": "Identity", "embedding": "Flatten"}
     graph = helper.make_graph(
@@ -192,9 +195,9 @@ def network(nodes=(), values=(), domains=()) -> bytes:
         [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 1, SIZE, SIZE])],
         [
             helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 15]),
-            helper.make_tensor_value_info("heatmaps", TensorProto.FLOAT, ["n", 15, 2, 2]),
+            helper.make_tensor_value_info("heatmaps", TensorProto.FLOAT, ["n", heatmaps, 2, 2]),
             helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", 4]),
-        ],
+        ][:outputs],
         [*(integers(f"by_{name}", by) for name, by in repeats.items()), *values],
     )
     versions = [helper.make_opsetid("", 17), *(helper.make_opsetid(d, 1) for d in domains)]
@@ -206,9 +209,13 @@ def integers(name: str, value: object) -> TensorProto:
     return numpy_helper.from_array(np.array(value, np.int64), name)
 
 
+def constant(value: float) -> TensorProto:
+    return numpy_helper.from_array(np.full((1, 1, 1, 1), value, np.float32), "extra")
+
+
 def plain() -> bytes:
     """A harmless network."""
-    return network(values=[numpy_helper.from_array(np.zeros((1, 1, 1, 1), np.float32), "extra")])
+    return network(values=[constant(0)])
 
 
 def with_weights_in(file: str) -> bytes:
@@ -292,6 +299,21 @@ def opened(folder: Path, before: str = "") -> subprocess.CompletedProcess[str]:
 def test_smallest_network_is_taken(tmp_path):
     """The network is accepted before the next tests change it."""
     assert opened(folder_of(tmp_path, plain())).stdout == "opened\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (network(values=[constant(np.nan)]), "does not give a logit and a heatmap for each"),
+        (network(values=[constant(0)], heatmaps=14), "does not give a logit and a heatmap for"),
+        (network(values=[constant(0)], outputs=2), "must take one grey 64x64 image and give log"),
+    ],
+    ids=["no number", "14 heatmaps", "no embedding"],
+)
+def test_network_with_other_outputs_is_rejected(tmp_path, content, words):
+    """It must give 15 finite logits, 15 heatmaps and an embedding."""
+    with pytest.raises(ModelFolderError, match=words):
+        Predictor(folder_of(tmp_path, content))
 
 
 @pytest.mark.parametrize("file", ["{out}", "{relative}", "link.bin"])

@@ -5,7 +5,19 @@ import json
 import pytest
 
 from cxr.model import metrics
-from cxr.model.metrics import AsMeasured, Baselines, Estimate, Finding, Metrics, MetricsError
+from cxr.model.metrics import (
+    AsMeasured,
+    Baselines,
+    Estimate,
+    Finding,
+    Headline,
+    Localisation,
+    Located,
+    LocatedEach,
+    Metrics,
+    MetricsError,
+    Overlap,
+)
 
 SMALL = Metrics(
     n_images=3,
@@ -93,3 +105,48 @@ def test_link_out_of_the_folder_is_not_followed(tmp_path):
     folder.mkdir()
     (folder / "metrics.json").symlink_to(tmp_path / "elsewhere.json")
     assert metrics.find(folder) is None
+
+
+@pytest.mark.parametrize(("more", "readable"), [(0, True), (1, False)])
+def test_largest_file_is_read(tmp_path, more, readable):
+    """With the byte order mark that some editors write; one byte more is too large."""
+    content = b"\xef\xbb\xbf" + changed()
+    (tmp_path / "metrics.json").write_bytes(content.ljust(metrics.LARGEST + more))
+    assert (metrics.find(tmp_path) == SMALL) == readable
+
+
+def test_headline_repeats_the_main_metrics():
+    """Each under its own name; the one of the boxes is the heatmaps', not a control's."""
+    names = ("mean_auroc", "mean_auroc_without_pneumonia_hernia", "mean_ece")
+    means = {name: Estimate(value=value / 10) for value, name in enumerate(names, 1)}
+    located = [
+        LocatedEach(boxes=1, pointing=Estimate(value=value), iou=Overlap(mean=Estimate(value=0)))
+        for value in (0.7, 0.8, 0.9)
+    ]
+    names = ("heatmaps", "constant_box", "random_map")
+    localisation = Localisation(**dict(zip(names, located, strict=True)))
+    baselines = SMALL.baselines.model_copy(update={"metadata_only_mean_auroc": 0.6})
+    measured = SMALL.model_copy(
+        update={**means, "baselines": baselines, "localisation": localisation}
+    )
+    assert measured.headline() == Headline(
+        **means, metadata_only_mean_auroc=0.6, pointing=Estimate(value=0.7)
+    )
+    assert SMALL.headline() == Headline(mean_auroc=SMALL.mean_auroc)
+
+
+def test_overlap_is_the_share_of_boxes_above_a_third():
+    """Of the shares, the one with an IoU above 0.3; None where it was not measured."""
+    above = {f"0.{tenth}": Estimate(value=tenth / 20) for tenth in (1, 3, 5)}
+    for shares, overlap in ((above, Estimate(value=0.15)), ({}, None)):
+        iou = Overlap(mean=Estimate(value=0.2), above=shares)
+        assert Located(boxes=1, pointing=Estimate(value=1), iou=iou).overlap == overlap
+
+
+@pytest.mark.parametrize(
+    ("images", "rejected", "warned", "shares"), [(200, 2, 6, (0.01, 0.03)), (0, 0, 0, (0, 0))]
+)
+def test_shares_of_the_input_check_are_of_all_images(images, rejected, warned, shares):
+    """Without images they are 0."""
+    check = metrics.InputCheck(images=images, rejected=rejected, warned=warned)
+    assert (check.rejected_share, check.warned_share) == shares

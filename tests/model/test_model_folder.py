@@ -64,6 +64,28 @@ def test_other_paths_are_no_files_of_a_model_folder(path):
     assert model_folder.find(path) is None
 
 
+@pytest.mark.parametrize("path", ["figures/ROC.PNG", "examples/a b-1.Jpeg", "examples/_.dcm"])
+def test_files_in_subfolders_may_have_any_plain_name(path):
+    """And suffixes in any case."""
+    assert model_folder.is_served(path)
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        ("", "There is no model folder"),
+        ("config.json", "is not a model folder: it has no config.json"),
+        ("model.onnx", "has no model.onnx"),
+    ],
+)
+def test_folder_that_cannot_be_loaded_is_told_why(full, missing, words):
+    """The folder, its config or its network is missing."""
+    path = full / missing
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with pytest.raises(ModelFolderError, match=words):
+        model_folder.load(full)
+
+
 def test_publish_sends_what_the_list_says(full):
     """Every kind of file arrives at the Hub but those that the list rules out."""
     unlisted = {"examples/private.png"}  # not in examples.csv

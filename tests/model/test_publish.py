@@ -4,6 +4,7 @@ The Hub's own client talks to the stand-in in this process.
 """
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -145,3 +146,45 @@ def test_example_from_outside_is_not_published(folder):
         "examples/examples.csv",
         "examples/image.png",
     }
+
+
+def test_table_that_lists_no_image_is_not_published(folder):
+    """Nor any image of its folder."""
+    (folder / "examples" / "examples.csv").write_text("file,labels,source\nmissing.png,,\n")
+    assert not [path for path in publish.files(folder) if path.startswith("examples")]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (KeyboardInterrupt(), "Stopped by you. Send it again:"),
+        (HubError("The reason."), "Not published: The reason."),
+        (OSError("gone"), "Not published: A file cannot be read (gone)."),
+    ],
+)
+def test_push_that_ends_early_prints_the_command_that_repeats_it(
+    folder, monkeypatch, capsys, error, words
+):
+    """Whatever ended it; only the user's own interruption goes on to end the program."""
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(publish, "publish", fail)
+    stopped = isinstance(error, KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt) if stopped else nullcontext():
+        assert not publish.send(folder, NAME, private=True)
+    first, *_, last = capsys.readouterr().err.splitlines()
+    assert first == words
+    assert last == f"  {publishing.AGAIN} {folder} owner/name --private"
+
+
+def test_error_of_the_client_is_one_sentence(hub, folder, monkeypatch):
+    """The first line of what it says."""
+
+    def reject(*_):
+        raise ValueError("Too many files.\nMore on this.")
+
+    monkeypatch.setattr(publish, "_commit", reject)
+    with pytest.raises(HubError, match=r"did not accept the folder \(Too many files\)\.$"):
+        publish.publish(folder, NAME, private=False)

@@ -49,6 +49,29 @@ def test_no_name_is_the_starter():
     assert resolve.find(None) == Model(STARTER, "starter", None, "")
 
 
+@pytest.mark.parametrize("path", [".", "../starter", "../starter/", str(STARTER)])
+def test_folder_has_a_name_however_it_is_given(path, monkeypatch):
+    """The last part of its whole path."""
+    monkeypatch.chdir(STARTER)
+    found = resolve.find(path)
+    assert (found.name, str(found)) == ("starter", "starter")
+    assert found.folder == Path(path)
+
+
+def test_without_a_name_and_a_starter_one_must_be_named(monkeypatch, tmp_path):
+    """As on a Space, which has no model of its own."""
+    monkeypatch.setattr(resolve, "STARTER", tmp_path / "none")
+    with pytest.raises(ModelFolderError, match="by CXR_MODEL"):
+        resolve.find(None)
+
+
+def test_model_of_the_hub_is_named_with_its_commit(tmp_path):
+    """Its page is that of the commit."""
+    model = Model(tmp_path, "owner/name", ALL_DIGITS)
+    assert str(model) == f"owner/name@{ALL_DIGITS}"
+    assert model.address.endswith(f"/owner/name/tree/{ALL_DIGITS}")
+
+
 def test_existing_folder_has_priority_over_the_hub(tmp_path, monkeypatch):
     """An existing folder whose path reads like OWNER/NAME is used."""
     (tmp_path / NAME).mkdir(parents=True)

@@ -5,8 +5,11 @@ import os
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
+from support import STARTER
 
 from cxr import atomic
+from cxr.model import metrics
+from cxr.model.config import read_config, write_config
 
 
 @pytest.fixture(params=[0o022, 0o077])
@@ -24,6 +27,26 @@ def test_permissions_are_those_of_the_umask(tmp_path, umask):
     atomic.write_text(tmp_path / "text.txt", "text")
     modes = {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
     assert modes == {0o666 & ~umask}
+
+
+@pytest.mark.parametrize(
+    ("write", "name"),
+    [
+        (lambda path: atomic.write_text(path, "new"), "text.txt"),
+        (lambda path: write_config(path, read_config(STARTER / path.name)), "config.json"),
+        (lambda path: metrics.write(path, metrics.read(STARTER)), "metrics.json"),
+    ],
+    ids=["text", "config", "metrics"],
+)
+def test_reader_keeps_the_file_that_he_has_opened(tmp_path, write, name):
+    """A file is replaced as a whole; its old content is never written over."""
+    path = tmp_path / "new folder" / name
+    atomic.write_text(path, "old")
+    with path.open() as opened:
+        write(path)
+        assert opened.read() == "old"
+    assert path.read_text() != "old"
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_failed_write_leaves_the_old_file(tmp_path):
