@@ -7,6 +7,7 @@ import pytest
 from support.images import Row, encode, make_nih_folder, make_zip, spoil_zip_member
 
 from cxr.datasets import nih
+from cxr.datasets.files import Files
 from cxr_labels import LABELS
 
 ROWS = [Row(f"0000000{k}_000.png", patient=k) for k in range(1, 5)]
@@ -35,6 +36,7 @@ def test_signature_follows_the_file(folder):
     names = [row.image for row in ROWS]
     first = source.signatures(names)
     assert len(set(first.tolist())) == 4
+    assert source.signatures(names[::-1]).tolist() == first.tolist()[::-1]
     assert source.signatures(names).tolist() == first.tolist()
     path = folder / "images" / names[1]
     stat = path.stat()
@@ -49,7 +51,9 @@ def test_signature_follows_the_file(folder):
 def test_signature_in_zip_follows_the_content(folder, tmp_path):
     """In a zip packed anew only the image whose bytes changed has another signature."""
     names = [row.image for row in ROWS]
-    first = nih.load(make_zip(tmp_path / "a.zip", folder)).source.signatures(names)
+    source = nih.load(make_zip(tmp_path / "a.zip", folder)).source
+    first = source.signatures(names)
+    assert source.signatures(names[::-1]).tolist() == first.tolist()[::-1]
     (folder / "images" / names[2]).write_bytes(IMAGE)
     second = nih.load(make_zip(tmp_path / "b.zip", folder)).source.signatures(names)
     assert (second != first).tolist() == [False, False, True, False]
@@ -62,6 +66,29 @@ def test_test_list(folder, tmp_path):
     (folder / "test_list.txt").write_bytes("\r\n".join(sorted(names)).encode("utf-8-sig"))
     assert nih.load(folder).test_list == names
     assert nih.load(make_zip(tmp_path / "data.zip", folder)).test_list == names
+
+
+@pytest.mark.parametrize("name", ["test_list.txt", "test_list_NIH.txt", "Test_List_NIH.TXT"])
+def test_every_test_list_counts(folder, name):
+    """The list may have either of its names, in any case; several lists are united."""
+    (folder / name).write_text("a.png\nb.png\n")
+    (folder / "images" / "test_list.txt").write_text("c.png\n")
+    assert nih.load(folder).test_list == {"a.png", "b.png", "c.png"}
+
+
+def test_nearest_box_list_is_read(folder):
+    """Of several lists of boxes the one nearest to the root counts, whatever edition it is."""
+    assert nih.load(folder).box_list is None
+    (folder / "images" / "BBox_List_2017.csv").write_text("far")
+    assert nih.load(folder).box_list == b"far"
+    (folder / "bbox_list_2017_Official_NIH.csv").write_text("near")
+    assert nih.load(folder).box_list == b"near"
+
+
+def test_files_of_a_name_come_nearest_first(tmp_path):
+    """`named` sorts by depth, then by name, and compares whole file names in any case."""
+    files = Files(tmp_path, ["a/b/x.csv", "a/x.csv", "b/X.CSV", "x.csv", "x.csv.gz", "a/ax.csv"])
+    assert files.named(r"x\.csv") == ["x.csv", "a/x.csv", "b/X.CSV", "a/b/x.csv"]
 
 
 def test_real_folder(nih_folder):

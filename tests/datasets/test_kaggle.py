@@ -99,7 +99,8 @@ def test_other_data_is_left_as_it_is(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["", "sample", "a/b/c", "nih/../x", "nih/sample/versions/x", "a b/c"]
+    "name",
+    ["", "sample", "a/b/c", "nih/../x", "nih/sample/versions/x", "nih/sample/versions/0", "a b/c"],
 )
 def test_wrong_name_is_said_so(name):
     """What is no name of a data set is not asked of Kaggle."""
@@ -126,6 +127,7 @@ def test_no_network_is_said_so(server, monkeypatch):
     ("token", "state", "words"),
     [
         ("", {"closed": True}, "wants to know who asks .* set KAGGLE_API_TOKEN to it"),
+        ("", {"status": 401}, "wants to know who asks .* set KAGGLE_API_TOKEN to it"),
         ("KGAT_wrong", {}, "does not accept your credentials; make a new token"),
         (
             kaggle_standin.TOKEN,
@@ -134,10 +136,14 @@ def test_no_network_is_said_so(server, monkeypatch):
         ),
         ("", {"archives": {}}, f"has no data set '{SAMPLE}'; check the name"),
         ("", {"status": 503}, r"not able to answer just now \(status 503\); try again later"),
-        ("", {"damaged": True}, r"came from Kaggle is damaged; delete '.*/sample', then try again"),
+        (
+            "",
+            {"damaged": True},
+            r"is damaged; delete '.*/home/cache/datasets/nih-chest-xrays/sample', then try again",
+        ),
         ("", {"archives": {SAMPLE: b"no zip"}}, r"came from Kaggle is damaged; delete"),
     ],
-    ids=["unknown", "wrong", "terms", "no such", "away", "damaged", "no zip"],
+    ids=["closed", "unknown", "wrong", "terms", "no such", "away", "damaged", "no zip"],
 )
 def test_rejection_is_one_sentence(server, monkeypatch, token, state, words):
     """Each way in which Kaggle rejects has a sentence that says what to do."""

@@ -1,5 +1,7 @@
 """Who is trained on and who is not: shares, people kept together, the same split every time."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -31,6 +33,28 @@ def people():
     rare = rng.choice(2000, 13, replace=False) * 3
     labels[np.isin(patients, rare)] = "Hernia"
     return data_of(patients, labels)
+
+
+def test_split_is_that_of_earlier_versions():
+    """A published split can be made again: the sets of 40 patients as version 1.0.0 dealt them."""
+    cells = ["Hernia", "Mass", "No Finding", "Effusion|Mass", "No Finding"]
+    data = data_of(np.arange(40) // 2 * 7, [cells[i % 5] for i in range(40)])
+    expected = {  # the second letters of train, valid and test
+        "patient": "rreerraarreerrrrrrrraarrrrrrrrrrrrrrrree",
+        "random": "errrerararrearerrrrrrrrrerrrrrererrrrrer",
+    }
+    for kind, letters in expected.items():
+        assert "".join(name[1] for name in splits.make(data, kind, 3)) == letters
+
+
+@pytest.mark.parametrize("kind", ["patient", "official"])
+def test_order_of_the_table_does_not_matter(people, kind):
+    """The rows in another order give each patient the same set."""
+    order = np.random.default_rng(1).permutation(len(people.table))
+    table = people.table.iloc[order].reset_index(drop=True)
+    turned = replace(people, table=table, targets=people.targets[order])
+    split = splits.make(people, kind, 0)
+    np.testing.assert_array_equal(splits.make(turned, kind, 0), split[order])
 
 
 def images_per_patient_and_set(data, split):
@@ -180,6 +204,7 @@ def test_shared_images_counts_images(name, count):
     data = data_of([1, 1, 1, 2, 3, 3], ["Mass"] * 6)
     split = np.array(["train", "valid", "valid", "valid", "train", "test"])
     assert splits.shared_images(data, split, name) == count
+    assert splits.shared_images(data, split) == 2
 
 
 # splits.csv -------------------------------------------------------------------------------------
@@ -194,6 +219,17 @@ def test_file_round_trip(people, tmp_path):
     assert table.image_index.tolist() == people.table.image.tolist()
     assert table.patient.tolist() == people.table.patient.tolist()
     assert table.split.tolist() == split.tolist()
+
+
+def test_broken_write_leaves_the_old_file(tmp_path):
+    """A write that fails in the middle changes nothing."""
+    path = tmp_path / "splits.csv"
+    splits.write(path, data_of([1], ["Mass"]), np.array(["train"]))
+    before = path.read_bytes()
+    with pytest.raises(UnicodeEncodeError):
+        splits.write(path, data_of([1, "H\ud800"], ["Mass"] * 2), np.array(["test", "test"]))
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_file_is_reused(people, tmp_path):
@@ -245,11 +281,11 @@ def test_unknown_kind(people):
         splits.make(people, "by-luck", 0)
 
 
-@pytest.mark.parametrize("names", ["0017", "17.0"])
-def test_numbers_are_one_patient_however_written(people, tmp_path, names):
+@pytest.mark.parametrize(("cell", "name"), [("0017", "17"), ("17.0", "17"), ("NA", "NA")])
+def test_numbers_are_one_patient_however_written(tmp_path, cell, name):
     """Leading zeros and a decimal point, as spreadsheets add, do not make another patient."""
-    (tmp_path / "splits.csv").write_text(f"image_index,patient,split\na.png,{names},test\n")
-    assert splits.read(tmp_path / "splits.csv").patient.tolist() == ["17"]
+    (tmp_path / "splits.csv").write_text(f"image_index,patient,split\na.png,{cell},test\n")
+    assert splits.read(tmp_path / "splits.csv").patient.tolist() == [name]
 
 
 @pytest.mark.parametrize("kind", ["patient", "official"])
