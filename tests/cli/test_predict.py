@@ -69,13 +69,13 @@ def test_text_lists_the_most_likely_first(stated, words, capsys):
     """Without --json or --csv, findings are listed for people, with what they must know of them."""
     assert main.main(["predict", str(STARTER), str(IMAGE), "--prevalence", stated]) == 0
     head, *lines = capsys.readouterr().out.splitlines()
-    assert head == f"{IMAGE} (scores at {words})"
+    assert head == f"{IMAGE} (probabilities at {words})"
     found = Predictor(STARTER).analyze(IMAGE, parse(stated))
-    above = {True: "  above its threshold", False: ""}
+    reached = {True: "  reaches its threshold", False: ""}
     assert found.flagged
     assert lines == [
         *(
-            f"  {DISPLAY[label]:<20}{100 * p:5.1f} %{above[label in found.flagged]}"
+            f"  {DISPLAY[label]:<20}{100 * p:5.1f} %{reached[label in found.flagged]}"
             for label, p in found.ranked().items()
         ),
         *found.warnings,

@@ -46,7 +46,7 @@ def test_wrong_usage_has_status_2(words, capsys):
         (["evaluate", NOWHERE, "nih", "--output", "report"], "There is no model folder"),
         (["evaluate", str(STARTER), "nowhere", "--output", "report"], "There is no folder or zip"),
         (["publish", NOWHERE, "owner/name"], "There is no model folder"),
-        (["predict", str(STARTER), str(IMAGE), "--output", "/proc/results"], "cannot be"),
+        (["predict", str(STARTER), str(IMAGE), "--output", "/proc/no/a"], "('/proc/no': No such"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

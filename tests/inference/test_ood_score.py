@@ -98,3 +98,23 @@ def test_image_with_hardly_any_contrast_is_blank(pixels, blank):
     """A speck does not count: under 5 % of the range between the 1st and the 99th percentile."""
     found = check(RAMP, reject_above=1e6).judge(pixels.astype(np.float32), embedding(0))
     assert (found.rejected == input_check.BLANK) == blank
+
+
+@pytest.mark.parametrize(("contrast", "level"), [(1.0, 1.0), (0.01, 0.25)])
+@pytest.mark.parametrize("down", [False, True])
+@pytest.mark.parametrize("side", [64, 96, 192])
+def test_layout_and_edges_of_a_step_are_those_worked_out_by_hand(contrast, level, down, side):
+    """The layout is dark and bright, and the edges all point from dark to bright.
+
+    The step is in two of 64 columns, so in two of the 8 columns of cells, with 8 pixels in each.
+    A contrast below 2 % counts less.
+    """
+    step = np.zeros((side, side), np.float32)
+    step[:, side // 2 :] = contrast
+    layout, edges = input_check.describe(step.T if down else step)
+    halves = np.repeat([-level, level], 8)[None].repeat(16, 0)
+    assert layout.reshape(16, 16) == pytest.approx(halves.T if down else halves, abs=1e-3)
+    share = np.zeros((8, 8, 8))
+    share[:, 3:5, 0] = 8 * contrast / (128 * contrast + 0.06)
+    share = np.roll(share.transpose(1, 0, 2), 2, -1) if down else share
+    assert edges.reshape(8, 8, 8) == pytest.approx(np.sqrt(share), abs=1e-3)

@@ -6,10 +6,11 @@ import sys
 
 import numpy as np
 import pytest
+from scipy.special import expit, logit
 from support import IMAGE, ROOT, STARTER
 
 from cxr import imaging
-from cxr.inference import prevalence
+from cxr.inference import prevalence, probability
 from cxr.inference.predictor import Predictor
 from cxr.inference.prevalence import (
     PrevalenceError,
@@ -103,7 +104,7 @@ def test_own_share_moves_its_own_label_alone():
 
 
 @pytest.mark.parametrize(
-    ("stated", "probability", "threshold"),
+    ("stated", "wanted", "threshold"),
     [
         ("training", np.e / (1 + np.e), 0.5),
         ("nih", np.e / 9 / (1 + np.e / 9), 0.1),
@@ -111,7 +112,7 @@ def test_own_share_moves_its_own_label_alone():
         ({"Effusion": 0.3}, np.e / 9 / (1 + np.e / 9), 0.1),
     ],
 )
-def test_probability_and_threshold_are_those_worked_out_by_hand(stated, probability, threshold):
+def test_probability_and_threshold_are_those_worked_out_by_hand(stated, wanted, threshold):
     """Calibrated, the odds of a logit of 1 are e^(2 - 1); prevalences multiply them as Bayes says.
 
     With training images half of which show the finding, the factor is the odds of the prevalence.
@@ -123,10 +124,18 @@ def test_probability_and_threshold_are_those_worked_out_by_hand(stated, probabil
         thresholds={"Mass": 0.5},
     )
     mass = LABELS.index("Mass")
-    assert probabilities_at(config, np.ones(15), stated)[mass] == pytest.approx(probability)
+    assert probabilities_at(config, np.ones(15), stated)[mass] == pytest.approx(wanted)
     thresholds = thresholds_at(config, stated)
     assert thresholds[mass] == pytest.approx(threshold)
     assert np.isnan(np.delete(thresholds, mass)).all()
+
+
+def test_log_odds_are_finite_and_probabilities_without_overflow():
+    """As SciPy computes them, but cut a millionth before 0 and 1."""
+    p, x = np.linspace(0, 1, 11), np.array([-1000, -30, -1, 0, 1, 30, 1000], np.float32)
+    with np.errstate(all="raise", under="ignore"):
+        assert probability.log_odds(p) == pytest.approx(logit(np.clip(p, 1e-6, 1 - 1e-6)))
+        assert probability.sigmoid(x) == pytest.approx(expit(x.astype(float)))
 
 
 def test_nihs_own_share_changes_nothing():

@@ -98,6 +98,25 @@ def test_missing_file_is_no_metrics(tmp_path):
         metrics.read(tmp_path)
 
 
+def test_message_names_the_place(tmp_path):
+    """The first wrong entry, by the names of what it lies in."""
+    (tmp_path / "metrics.json").write_bytes(changed(findings={"Mass": {"positives": -1}}))
+    with pytest.raises(
+        MetricsError, match=r"cannot be used: findings\.Mass\.positives is wrong \("
+    ):
+        metrics.read(tmp_path)
+
+
+@pytest.mark.parametrize(("kept", "readable"), [("blobs", True), ("others", False)])
+def test_link_into_the_cache_of_the_client_is_followed(tmp_path, kept, readable):
+    """There every file of a model is a link into the folder `blobs`, and no other."""
+    metrics.write(tmp_path / kept / "0123", SMALL)
+    folder = tmp_path / "snapshots" / "abcd"
+    folder.mkdir(parents=True)
+    (folder / "metrics.json").symlink_to(f"../../{kept}/0123")
+    assert (metrics.find(folder) is not None) == readable
+
+
 def test_link_out_of_the_folder_is_not_followed(tmp_path):
     """A file elsewhere on the disk is not read."""
     metrics.write(tmp_path / "elsewhere.json", SMALL)

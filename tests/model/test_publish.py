@@ -86,8 +86,9 @@ def test_only_changed_files_are_sent(hub, folder):
 
 def test_stale_files_are_deleted_from_the_hub(hub, folder):
     """Files of an older run are deleted in the same commit; other files stay."""
-    kept = {".gitattributes": b"lfs", "LICENSE": b"mine"}
+    kept = {".gitattributes": b"lfs", "LICENSE": b"mine", "report.html": b"mine"}
     old = {"examples/old.png": b"o", "figures/old.png": b"o", "model.pkl": b"o", "model.onnx": b"o"}
+    old |= {"figures/deep/old.svg": b"o", "examples/old.txt": b"o"}
     hub.put("owner/name", kept | old)
     publish.publish(folder, NAME, private=False)
     assert newest(hub) == contents(folder) | kept
@@ -112,7 +113,16 @@ def test_somebody_elses_commit_is_not_overwritten(hub, folder, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "config.json", "model.onnx", "model.safetensors", "input_check.npz"]
+    "name",
+    [
+        "README.md",
+        "config.json",
+        "input_check.npz",
+        "metrics.json",
+        "model.onnx",
+        "model.safetensors",
+        "splits.csv",
+    ],
 )
 def test_incomplete_folder_is_rejected(hub, folder, name):
     """If a required file is missing, the message names it, and the Hub is not contacted."""
@@ -188,3 +198,10 @@ def test_error_of_the_client_is_one_sentence(hub, folder, monkeypatch):
     monkeypatch.setattr(publish, "_commit", reject)
     with pytest.raises(HubError, match=r"did not accept the folder \(Too many files\)\.$"):
         publish.publish(folder, NAME, private=False)
+
+
+def test_push_without_a_token_is_warned_of(hub, monkeypatch):
+    """Before a training, so that it does not fail hours later."""
+    assert publish.warning(NAME) == ""
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
+    assert publish.warning(NAME).startswith("The push to owner/name will need a token.")

@@ -26,16 +26,17 @@ def test_a_missing_model_stops_the_start():
     assert "Traceback" not in done.stderr
 
 
-def test_a_busy_port_stops_the_start():
-    """One sentence that names the port, exit status 1, no traceback."""
+@pytest.mark.parametrize(("host", "where"), [((), ""), (("--host", "0.0.0.0"), " of 0.0.0.0")])
+def test_a_busy_port_stops_the_start(host, where):
+    """One sentence that names the port and the host, exit status 1, no traceback."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        done = _start("--port", str(port))
+        done = _start("--port", str(port), *host)
     assert done.returncode == 1
     assert done.stderr.strip() == (
-        f"The page cannot be served at port {port}; choose another --port, or a --host that "
+        f"The page cannot be served at port {port}{where}; choose another --port, or a --host that "
         "belongs to this machine."
     )
 
