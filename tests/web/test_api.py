@@ -129,6 +129,9 @@ def test_as_many_images_are_taken_as_the_docs_promise(asks):
     ("endpoint", "data", "words"),
     [
         ("predict", [None, "nih"], "No image was given"),
+        ("analyze", [None, "nih"], "No image was given"),
+        ("explain", [None, "Mass"], "No image was given"),
+        ("predict_many", [["IMAGE"], "half"], "'half' is not understood"),
         ("predict_many", [[], "nih"], "No images were given"),
         ("predict_many", [None, "nih"], "No images were given"),
         ("predict_many", ["IMAGE", "nih"], "This request does not fit"),

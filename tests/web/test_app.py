@@ -100,6 +100,7 @@ def test_explain_gives_a_picture_of_the_image(client):
     """/explain answers with a PNG of the image's shape that is coloured where the heatmap lies."""
     path = client.predict(handle_file(IMAGE), "Mass", api_name="/explain")
     with Image.open(path) as picture, Image.open(IMAGE) as image:
+        assert picture.format == "PNG"
         assert picture.size == image.size
         channels = np.asarray(picture.convert("RGB")).astype(int)
     assert np.abs(channels[..., 0] - channels[..., 2]).max() > 40

@@ -34,6 +34,31 @@ def test_dry_run_lists_what_is_then_sent_and_changes_nothing(hub, tmp_path):
     assert tree(hub)["README.md"].decode().split("---\n")[1] in told
 
 
+@pytest.mark.parametrize("public", [True, False])
+@pytest.mark.parametrize(
+    ("options", "private", "hardware", "python"),
+    [
+        ({}, "", "as it is", "3.11"),
+        ({"private": True}, " (private)", "as it is", "3.11"),
+        ({"hardware": "zero-a10g"}, "", "zero-a10g", "3.12"),
+    ],
+    ids=["plain", "private", "hardware"],
+)
+def test_dry_run_tells_what_would_be_set(monkeypatch, options, private, hardware, python, public):
+    """Name, hardware and whether it is private; the header has the Python of that hardware."""
+    pinned = HubName(MODEL, "0" * 40)
+    served = ServedModel(pinned, ("config.json",), public)
+    monkeypatch.setattr(deploying, "look_up", lambda model: served)
+    told = deploying.rehearse(HubName(SPACE), HubName(MODEL), **options)
+    assert told.splitlines()[:3] == [
+        f"Space:    {constants.ENDPOINT}/spaces/{SPACE}{private}",
+        f"Hardware: {hardware}",
+        f"Variable: CXR_MODEL={pinned}",
+    ]
+    assert f"python_version: '{python}'" in told
+    assert ("give the Space a secret HF_TOKEN" in told.splitlines()[-1]) != public
+
+
 def test_dry_run_of_a_pinned_model_needs_no_hub(hub, tmp_path):
     """Without a token and a network it lists the files, and says what was not checked."""
     pinned = f"{MODEL}@{'0' * 40}"

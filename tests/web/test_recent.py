@@ -131,8 +131,12 @@ def test_old_predictions_are_dropped(page, clock):
     assert page.work.run == 1
     clock.now = 60
     page.recent.drop_old()
+    assert len(page.recent) == 0
     page.download("json", IMAGE)
     assert page.work.run == 2
+    clock.now = 120  # without a look in between
+    page.download("json", IMAGE)
+    assert page.work.run == 3
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The files of a Space: which they are, their header, and their limits."""
 
 import csv
+import re
 import shutil
 from pathlib import Path
 
@@ -63,6 +64,15 @@ def test_too_many_files_are_not_sent(project):
         space.contents(_space())
 
 
+def test_table_of_examples_may_begin_with_a_mark_of_its_encoding(project):
+    """As spreadsheet programs write it."""
+    table = project / "examples" / "examples.csv"
+    before = list(space.contents(_space()))
+    table.write_bytes(b"\xef\xbb\xbf" + table.read_bytes().removeprefix(b"\xef\xbb\xbf"))
+    assert list(space.contents(_space())) == before
+    assert before[0] == "README.md"
+
+
 def test_missing_file_is_named(project):
     """If a file of the project is missing, the message names it."""
     (project / "LICENSE").unlink()
@@ -70,9 +80,10 @@ def test_missing_file_is_named(project):
         space.contents(_space())
 
 
-def test_file_name_that_the_header_cannot_write_is_not_preloaded():
-    """Names with spaces cannot be written in `preload_from_hub`, which separates names by them."""
-    odd = ServedModel(HubName(MODEL, "0" * 40), ("config.json", "examples/an image.png"))
+@pytest.mark.parametrize("name", ["examples/an image.png", "examples/a,b.png"])
+def test_file_name_that_the_header_cannot_write_is_not_preloaded(name):
+    """Spaces and commas separate names in `preload_from_hub`."""
+    odd = ServedModel(HubName(MODEL, "0" * 40), ("config.json", name))
     text = space.header(Space(HubName(SPACE), odd, "https://hub"))
     assert "preload_from_hub" not in text
 
@@ -85,7 +96,8 @@ def test_space_is_small_and_has_no_model(hub, tmp_path):
     print(f"{total / 1e6:.2f} MB in {len(files)} files")
     assert total < 10e6
     assert not [path for path in files if path.endswith((".onnx", ".npz", ".safetensors", ".pkl"))]
-    assert not [path for path in files if "training" in path or "make_examples" in path]
+    left_out = re.compile(r"^cxr/(datasets|evaluation|training)/|make_examples|^tests/")
+    assert not [path for path in files if left_out.search(path)]
     assert {"app.py", "LICENSE", "requirements.txt", "examples/examples.csv"} < set(files)
 
 
@@ -124,8 +136,10 @@ def test_page_about_the_space_is_short_and_honest(hub, tmp_path):
     developers."""
     deployed(hub, tmp_path)
     text = tree(hub)["README.md"].decode().split("---\n", 2)[2]
+    commit = newest(hub, MODEL).sha
+    assert f"[{MODEL}]({hub.url}/{MODEL})" in text
+    assert f"[`{commit}`]({hub.url}/{MODEL}/tree/{commit})" in text
     assert model_folder.NOT_FOR_CLINICAL_USE in text
-    assert newest(hub, MODEL).sha in text
     assert len(text) < 2000
     assert "make demo" not in text
 
