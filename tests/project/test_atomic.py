@@ -1,5 +1,6 @@
 """Files that are written in one step: what readers see meanwhile, and who may read them."""
 
+import json
 import os
 
 import numpy as np
@@ -59,3 +60,27 @@ def test_failed_write_leaves_the_old_file(tmp_path):
         part.write_text(f"half {1 / 0}")
     assert path.read_text() == '{\n  "a": 1\n}\n'
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_part_file_is_hidden_beside_the_file(tmp_path):
+    """Until the block ends the old file stays; other processes have part files of other names."""
+    path = tmp_path / "new" / "folders" / "plot.v2.png"
+    atomic.write_text(path, "old")
+    with atomic.replacing(str(path)) as part:
+        part.write_text("new")
+        assert path.read_text() == "old"
+        assert (part.parent, part.name[0], part.suffix) == (path.parent, ".", ".png")
+        assert str(os.getpid()) in part.name
+        inode = part.stat().st_ino
+    assert path.read_text() == "new"
+    assert path.stat().st_ino == inode, "the file was copied, not renamed"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_text_is_utf_8(tmp_path):
+    """Text is UTF-8 on every system, and JSON ends with a line end."""
+    atomic.write_text(tmp_path / "text.txt", "Größe: 3 µm, 肺")
+    assert (tmp_path / "text.txt").read_bytes() == "Größe: 3 µm, 肺".encode()
+    atomic.write_json(tmp_path / "file.json", {"b": [1], "a": "µ"})
+    assert (tmp_path / "file.json").read_bytes().endswith(b"\n}\n")
+    assert json.loads((tmp_path / "file.json").read_bytes()) == {"b": [1], "a": "µ"}

@@ -39,6 +39,33 @@ def test_prevalences_are_the_full_releases():
     assert [cxr_labels.NIH_PREVALENCE[label] * 10_000 for label in LABELS] == pytest.approx(shares)
 
 
+SUBJECTS = {
+    "Atelectasis": "lost its air and shrunk",
+    "Cardiomegaly": "heart looks larger",
+    "Effusion": "Fluid has gathered between the lung and the chest wall",
+    "Infiltration": "hazy area",
+    "Mass": "wider than 3 cm",
+    "Nodule": "up to 3 cm",
+    "Pneumonia": "infection",
+    "Pneumothorax": "Air has escaped between the lung and the chest wall",
+    "Consolidation": "instead of air",
+    "Edema": "Fluid has built up inside the lungs",
+    "Emphysema": "over-filled with air",
+    "Fibrosis": "Scarring",
+    "Pleural_Thickening": "lining around the lung",
+    "Hernia": "diaphragm",
+    "No Finding": "None of the 14 findings",
+}
+
+
+def test_sentences_are_about_their_own_finding():
+    """No sentence stands at another finding, and the names shown are NIH's with spaces."""
+    assert set(SUBJECTS) == set(LABELS)
+    for finding in cxr_labels.TABLE:
+        assert SUBJECTS[finding.name] in finding.sentence
+        assert finding.display == finding.name.replace("_", " ").capitalize()
+
+
 def test_every_label_has_a_name_and_one_sentence():
     """Each label has a display name without an underscore, and one sentence."""
     for finding in cxr_labels.TABLE:
@@ -90,7 +117,10 @@ def test_unknown_label_is_named_with_its_row(cell):
         ("pneumonia", "Pneumonia"),
         ("Pleural thickening", "Pleural_Thickening"),
         (" PLEURAL_THICKENING ", "Pleural_Thickening"),
+        ("Pleural   Thickening", "Pleural_Thickening"),
+        ("pleuralthickening", "Pleural_Thickening"),
         ("no finding", "No Finding"),
+        ("NO_FINDING", "No Finding"),
         ("Scoliosis", None),
         ("", None),
     ],
