@@ -156,6 +156,13 @@ def test_rejection_is_one_sentence(server, monkeypatch, token, state, words):
     assert str(rejected.value).count(". ") == 0
 
 
+def test_damaged_version_is_named_by_its_folder(server):
+    """The folder to delete is the data set's, also where a version was asked for."""
+    server.damaged = True
+    with pytest.raises(DataError, match=r"delete '.*/datasets/nih-chest-xrays/sample', then"):
+        located(f"{SAMPLE}/versions/{kaggle_standin.VERSION}")
+
+
 def test_broken_credentials_are_said_so(server, home):
     """A kaggle.json that is no JSON is named."""
     (home / ".kaggle").mkdir()

@@ -144,6 +144,13 @@ def test_box_file_is_not_the_label_table(folder):
     check(nih.load(folder))
 
 
+@pytest.mark.parametrize("header", ["Image Index,Patient ID", "Finding Labels,Patient ID"])
+def test_table_without_images_or_labels_is_not_the_label_table(folder, header):
+    """A longer table beside it that lacks one of the two columns is passed over."""
+    (folder / "a_notes.csv").write_text(f"{header}\n" + "00000001_000.png,7\n" * 99)
+    check(nih.load(folder))
+
+
 def test_largest_table_counts(folder):
     """Of several label tables the one with the most rows is read."""
     write_table(folder / "a_part.csv", ROWS[:1])

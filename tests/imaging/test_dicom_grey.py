@@ -288,6 +288,7 @@ def test_odd_files_get_a_warning(tags, said):
     [
         {"PresentationIntentType": "FOR PRESENTATION"},
         {"ViewPosition": "PA"},
+        {"Modality": "dx"},
         {"PresentationLUTShape": "IDENTITY"},
         {"PresentationLUTShape": "INVERSE", "PhotometricInterpretation": "MONOCHROME1"},
         {"PixelSpacing": [0.2, 0.198]},
