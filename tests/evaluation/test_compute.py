@@ -5,11 +5,12 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn import metrics as sklearn
 from support.samples import config, sample
 
-from cxr.evaluation import compute, form, scoring
+from cxr.evaluation import bootstrap, compute, form, scoring
 from cxr.evaluation.compute import Sample
-from cxr_labels import LABELS, NIH_PREVALENCE, NO_FINDING
+from cxr_labels import FINDINGS, LABELS, NIH_PREVALENCE, NO_FINDING
 
 
 def measured(images, train=None, of=None):
@@ -178,3 +179,109 @@ def test_flawless_flags_on_few_images_do_not_promise_a_ppv_of_one():
     low, high = hernia.ppv.ci95
     assert low < 0.1  # one in 500 images: a specificity of 0.9 would flag fifty others
     assert high == 1.0
+    without = images.table["patient"][images.targets[:, k] == 0].nunique()
+    assert hernia.specificity.ci95 == pytest.approx(bootstrap.wilson(1.0, without))
+    with_it = images.table["patient"][images.targets[:, k] == 1].nunique()
+    assert hernia.sensitivity.ci95 == pytest.approx(bootstrap.wilson(1.0, with_it))
+
+
+def test_every_metric_is_that_of_its_label():
+    """Each label's row comes from its own column, threshold and prevalences; means are over 14.
+
+    Probabilities are at the training prevalence, and one that equals the threshold is a flag.
+    """
+    images = sample(200)
+    images = Sample(images.table, images.targets, images.probabilities.round(1).clip(0.1, 0.9))
+    training = {label: 0.2 + 0.02 * k for k, label in enumerate(LABELS)}
+    limits = {label: (3 + k % 5) / 10 for k, label in enumerate(FINDINGS)}
+    model = config(training).replace(
+        thresholds=limits, accuracy_threshold=0.7, training={"split": "official"}
+    )
+    found = measured(images, of=model)
+    means = {"auroc": [], "average_precision": [], "ece": [], "ece_if_calibrated": [], "brier": []}
+    for k, label in enumerate(LABELS):
+        target, score, one = images.targets[:, k], images.probabilities[:, k], found.findings[label]
+        share, raw = NIH_PREVALENCE[label], one.as_measured
+        odds = score / (1 - score) * share / (1 - share) / (training[label] / (1 - training[label]))
+        stated, weights = odds / (1 + odds), scoring.restating_weights(target, share)
+        assert (one.positives, one.threshold) == (target.sum(), limits.get(label))
+        pairs = [
+            (one.auroc.value, sklearn.roc_auc_score(target, score)),
+            (one.average_precision.value, sklearn.average_precision_score(target, score)),
+            (one.brier, sklearn.brier_score_loss(target, stated, sample_weight=weights)),
+            (one.ece.value, scoring.ece(target, stated, weights)),
+            (one.ece_if_calibrated, bootstrap.error_if_calibrated(score, share, k)),
+            (raw.share, target.mean()),
+            (raw.brier, sklearn.brier_score_loss(target, score)),
+            (raw.ece, scoring.ece(target, score)),
+        ]
+        if label in limits:
+            flagged = score >= limits[label]
+            for value, positive, weight in (
+                (one.ppv.value, 1, weights),
+                (one.npv.value, 0, weights),
+                (raw.ppv, 1, None),
+                (raw.npv, 0, None),
+            ):
+                right = sklearn.precision_score(
+                    target, flagged, pos_label=positive, sample_weight=weight
+                )
+                pairs.append((value, right))
+            pairs.append((one.sensitivity.value, sklearn.recall_score(target, flagged)))
+            spared = sklearn.recall_score(target, flagged, pos_label=0)
+            pairs.append((one.specificity.value, spared))
+            for name, of in means.items():
+                value = getattr(one, name)
+                of.append(getattr(value, "value", value))
+        assert [pair[0] for pair in pairs] == pytest.approx([pair[1] for pair in pairs])
+        bins = scoring.reliability(target, stated, weights)
+        assert [(b.predicted, b.weight) for b in one.reliability] == (
+            [pytest.approx((b.predicted, b.weight)) for b in bins]
+        )
+    common = [v for v, k in zip(means["auroc"], FINDINGS, strict=True)
+              if k not in ("Pneumonia", "Hernia")]  # fmt: skip
+    assert found.mean_auroc_without_pneumonia_hernia.value == pytest.approx(np.mean(common))
+    assert [
+        found.mean_auroc.value,
+        found.mean_average_precision.value,
+        found.mean_ece.value,
+        found.mean_ece_if_calibrated,
+        found.mean_brier,
+    ] == pytest.approx([np.mean(of) for of in means.values()])
+    assert (found.mean_of, found.n_images, found.n_patients) == (14, 200, 100)
+    assert (found.split, found.prevalence, found.accuracy_threshold) == ("official", "nih", 0.7)
+    right = (images.probabilities >= 0.7) == (images.targets == 1)
+    assert found.accuracy_multi == pytest.approx(right.mean())
+    women = (images.table["sex"] == "F").to_numpy()
+    flags = images.probabilities[:, :14] >= list(limits.values())
+    missed = ~flags[women][images.targets[women, :14] == 1]
+    assert found.subgroups.sex["F"].false_negative_rate.value == pytest.approx(missed.mean())
+
+
+def test_reasons_for_missing_metrics_are_all_given():
+    """Of a label that is never or always flagged, and of several findings that no image has."""
+    images = sample()
+    images.targets[:, [0, 1, 2]] = 0
+    images.targets[1:, 5] = 1
+    images.targets[0, 5] = 0
+    images.probabilities[:, [0, 3]] = 0.1
+    images.probabilities[:, [1, 4]] = 0.9
+    found = measured(images, (images.table, images.targets))
+    reasons = [finding.why for finding in found.findings.values()]
+    assert reasons == [
+        "no test image carries it; no test image was flagged",
+        "no test image carries it; every test image was flagged",
+        "no test image carries it",
+        "no test image was flagged",
+        "every test image was flagged",
+        "too few patients carry it, or lack it, for an interval",
+        *[""] * 8,
+        "it is never flagged",
+    ]
+    assert found.findings["Nodule"].auroc.ci95 is None
+    assert found.notes[0] == (
+        "No image carries Atelectasis, Cardiomegaly or Effusion: no metric compares images with it."
+    )
+    assert found.findings["Infiltration"].as_measured.ppv is None
+    assert found.findings["Mass"].as_measured.npv is None
+    assert found.findings["Mass"].ppv is not None

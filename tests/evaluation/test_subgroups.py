@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from cxr.evaluation import bootstrap, scoring, subgroups
-from cxr_labels import FINDINGS, LABELS
+from cxr_labels import DISPLAY, FINDINGS, LABELS
 
 THRESHOLD = 0.3
 OVERALL = ("mean_auroc", "sensitivity", "false_negative_rate", "underdiagnosis")
@@ -44,8 +44,12 @@ def measure(table, targets, probabilities, resamples=200, thresholds=None):
 
 
 def test_figures_of_a_group_are_those_of_its_images():
-    """AUROC, sensitivity and underdiagnosis of women equal those counted on their images alone."""
+    """AUROC, sensitivity and underdiagnosis of women equal those counted on their images alone.
+
+    A probability that equals the threshold is flagged.
+    """
     table, targets, probabilities = images(0)
+    probabilities = np.round(probabilities, 1)
     found = measure(table, targets, probabilities)[0].sex["F"]
     women = (table["sex"] == "F").to_numpy()
     carried, flagged = targets[women, :14] == 1, probabilities[women, :14] >= THRESHOLD
@@ -57,12 +61,100 @@ def test_figures_of_a_group_are_those_of_its_images():
     assert found.false_negative_rate.value == pytest.approx(1 - flagged[carried].mean())
     silent = ~flagged.any(1)[carried.any(1)]
     assert found.underdiagnosis.value == pytest.approx(silent.mean())
-    assert found.findings["Mass"].sensitivity.value == pytest.approx(
-        flagged[:, 4][carried[:, 4]].mean()
-    )
+    for k, label in enumerate(FINDINGS):
+        one, hit = found.findings[label], flagged[:, k][carried[:, k]].mean()
+        assert one.positives == carried[:, k].sum()
+        assert one.sensitivity.value == pytest.approx(hit)
+        assert one.false_negative_rate.value == pytest.approx(1 - hit)
+        auroc = scoring.auroc(targets[women, k], probabilities[women, k])
+        assert one.auroc.value == pytest.approx(auroc)
     for name in OVERALL:
         one = getattr(found, name)
         assert one.ci95[0] <= one.value <= one.ci95[1]
+
+
+def test_flawless_flags_have_wilsons_interval_over_the_patients_with_a_finding():
+    """Of 12 women, 10 carry mass and 5 carry edema, on one of their two images each."""
+    table, targets, probabilities = images(0, patients=24)
+    table["sex"] = np.where(table["patient"] < 12, "F", "M")
+    targets[:24, :14] = 0
+    targets[0:20:2, 4] = targets[0:10:2, 9] = 1
+    probabilities[:24] = 0.9 * targets[:24]
+    women = measure(table, targets, probabilities)[0].sex["F"]
+    for found, patients in (
+        (women.findings["Mass"].sensitivity, 10),
+        (women.findings["Edema"].sensitivity, 5),
+        (women.sensitivity, 10),
+    ):
+        assert found.value == 1
+        assert found.ci95 == pytest.approx(bootstrap.wilson(1.0, patients))
+    assert women.underdiagnosis.ci95 == pytest.approx(bootstrap.wilson(0.0, 10))
+    assert women.findings["Mass"].false_negative_rate.ci95 == pytest.approx(
+        bootstrap.wilson(0.0, 10)
+    )
+
+
+@pytest.mark.parametrize(("patients", "compared"), [(9, False), (10, True)])
+def test_gap_needs_ten_patients_with_the_finding_in_both_groups(patients, compared):
+    """Effusion is ranked rightly in all men and wrongly in a few women."""
+    table, targets, probabilities = images(0)
+    k, women = LABELS.index("Effusion"), (table["sex"] == "F").to_numpy()
+    few = np.unique(table["patient"][women])[:patients]
+    targets[women, k] = table["patient"][women].isin(few)
+    probabilities[:, k] = np.where(women, 1 - 0.9 * targets[:, k], 0.1 + 0.8 * targets[:, k])
+    gaps = measure(table, targets, probabilities)[0].gaps
+    found = {g.metric for g in gaps if (g.by, g.label) == ("sex", "Effusion")}
+    assert found == ({"auroc", "sensitivity"} if compared else set())
+
+
+def test_every_gap_is_that_of_its_two_groups_and_says_so():
+    """Difference and sentence of each gap are made from the metrics of the groups it names."""
+    table, targets, probabilities = images(0, share=0.4)
+    ap, old = (table["view"] == "AP").to_numpy(), (table["age"] >= 60).to_numpy()
+    probabilities[ap, 2] = np.random.default_rng(0).random(ap.sum())
+    probabilities[old] *= 0.2
+    found, notes = measure(table, targets, probabilities)
+    words = {"PA": "PA images", "AP": "AP images", "F": "female patients", "M": "male patients"}
+    words |= {"40 to 59": "patients of 40 to 59", "60 and over": "patients of 60 and over"}
+    words |= {"under 40": "patients under 40"}
+    starts = {
+        "mean_auroc": "The mean AUROC is ",
+        "auroc": "The AUROC of {} is ",
+        "underdiagnosis": "Of images that carry a finding, nothing was flagged on ",
+    }
+    for gap in found.gaps:
+        pair = [found.by()[gap.by][name] for name in gap.groups]
+        parts = [group.findings[gap.label] for group in pair] if gap.label else pair
+        one, other = (getattr(part, gap.metric).value for part in parts)
+        assert gap.difference == pytest.approx(one - other)
+        assert gap.ci95[0] <= gap.difference <= gap.ci95[1]
+        assert gap.ci95[0] > 0 or gap.ci95[1] < 0
+        name = DISPLAY[gap.label].lower() if gap.label else ""
+        start = starts.get(gap.metric) or (
+            f"Of images that carry {name}, it was flagged on "
+            if gap.label
+            else "Of all findings on the images, those flagged were "
+        )
+        low, high = sorted(map(abs, gap.ci95))
+        size, numbers = abs(gap.difference), [one, other, abs(gap.difference), low, high]
+        scale, digits = (1, 3) if "auroc" in gap.metric else (100, 0)
+        one, other, size, low, high = (f"{scale * number:.{digits}f}" for number in numbers)
+        sign, points = ("", "") if scale == 1 else (" %", " points")
+        here, there = (words[name] for name in gap.groups)
+        assert gap.sentence == (
+            f"{start.format(name)}{one}{sign} for {here} and {other}{sign} for {there} "
+            f"(difference {size}{points}, 95 % {low} to {high})."
+        )
+    kinds = {(g.by, g.metric, g.label, g.groups) for g in found.gaps}
+    assert ("view", "auroc", "Effusion", ("PA", "AP")) in kinds
+    for groups in (("under 40", "60 and over"), ("40 to 59", "60 and over")):
+        assert ("age", "underdiagnosis", None, groups) in kinds
+        assert ("age", "sensitivity", "Mass", groups) in kinds
+    # Five pairs of groups, one of sex, one of view and three of age, with 3 + 2 * 14 metrics each.
+    assert notes[-1] == (
+        "155 gaps between groups were examined. About 8 would exclude zero by chance alone; "
+        f"{len(found.gaps)} did."
+    )
 
 
 def test_bands_of_age_meet_at_their_first_year():
@@ -169,7 +261,7 @@ def test_unknown_column_is_a_sentence(column, words):
 
 
 def test_small_group_says_why_it_is_not_measured():
-    """Nine patients are too few: no figure, the reason, and no gap with them."""
+    """Nine patients are too few: no figure, the reason, and no gap with them; ten are enough."""
     table, targets, probabilities = images(0)
     table["sex"] = np.where(table["patient"] < 9, "F", "M")
     probabilities[table["patient"] < 9] = 0.01
@@ -179,6 +271,10 @@ def test_small_group_says_why_it_is_not_measured():
     assert all(getattr(women, name) is None for name in OVERALL)
     assert women.why == "9 patients are too few, it takes 10"
     assert not [gap for gap in found.gaps if gap.by == "sex"]
+    table["sex"] = np.where(table["patient"] < 10, "F", "M")
+    women = measure(table, targets, probabilities)[0].sex["F"]
+    assert women.sensitivity is not None
+    assert women.why == ""
 
 
 def test_group_without_images_and_images_without_finding():
@@ -189,8 +285,21 @@ def test_group_without_images_and_images_without_finding():
     found, notes = measure(table, targets, probabilities)
     assert found.view["AP"].why == "no image is of this group"
     assert found.view["PA"].why == "no image of this group carries a finding"
+    assert list(found.view) == ["PA", "AP"]
     assert found.gaps == []
     assert "No gap between groups was examined: too few patients have a finding." in notes
+
+
+def test_findings_that_cannot_be_compared_are_named():
+    """A group whose images all carry the same findings, and one in which some finding is absent."""
+    table, targets, probabilities = images(0)
+    women = (table["sex"] == "F").to_numpy()
+    targets[women, :14] = 0
+    targets[women, 4] = 1
+    targets[~women, 2] = targets[~women, 9] = 0
+    found, _ = measure(table, targets, probabilities)
+    assert found.sex["F"].why == "every image of this group carries the same findings"
+    assert found.sex["M"].why == "no image of this group carries Effusion, Edema"
 
 
 def test_finding_without_threshold_is_left_to_the_aurocs():
