@@ -263,3 +263,57 @@ def test_difference_of_metrics_without_spread_is_newcombes():
     value, interval = bootstrap.difference(no_hit, all_hit, (20, 10))
     assert value == -1
     assert interval == pytest.approx([-1, -0.6791], abs=1e-4)
+
+
+def test_interval_is_the_middle_of_the_resamples():
+    """2.5 % of the resamples lie below and 2.5 % above; undefined ones do not count."""
+    resampled = np.r_[np.linspace(0, 1, 101), np.nan]
+    assert bootstrap.interval(resampled) == pytest.approx((0.025, 0.975))
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "expected"),
+    [
+        (0.3, 0.3, 0.5, (0.1, 0.3)),  # reflected at the value
+        (0.3, 0.2, 0.35, (0.25, 0.4)),
+        (0.3, 0.4, 0.9, (0.0, 0.3)),  # cut at 0, and widened to the value
+        (0.9, 0.6, 0.95, (0.85, 1.0)),
+    ],
+)
+def test_basic_interval_reflects_the_resamples(value, low, high, expected):
+    """Resamples between `low` and `high` mean that the metric lies on the other side."""
+    spread = (high - low) / 0.95
+    resampled = np.linspace(low - 0.025 * spread, high + 0.025 * spread, 1001)
+    assert bootstrap.basic_interval(np.r_[value, resampled]) == pytest.approx(expected)
+
+
+def test_mean_is_over_the_metrics_defined_in_a_resample():
+    """A resample without any is undefined."""
+    nan = np.nan
+    found = bootstrap.mean([np.array([0.2, nan, nan]), np.array([0.4, 0.6, nan])])
+    assert found[:2] == pytest.approx([0.3, 0.6])
+    assert np.isnan(found[2])
+
+
+def test_draws_start_with_the_sample_itself_and_follow_the_seed():
+    """Place 0 counts every image once; the same seed gives the same resamples."""
+    patients = np.array(["b", "a", "b", "c"])
+    drawn = bootstrap.draw(patients, 3, 20)
+    assert drawn.counts.shape == (21, 3)
+    assert drawn.counts[0].tolist() == [1, 1, 1]
+    assert (drawn.counts.sum(1) == 3).all()
+    assert drawn.patient_of.tolist() == [1, 0, 1, 2]
+    assert np.array_equal(drawn.counts, bootstrap.draw(patients, 3, 20).counts)
+    assert not np.array_equal(drawn.counts, bootstrap.draw(patients, 4, 20).counts)
+    assert bootstrap.draw(patients).counts.shape == (1001, 3)
+    assert drawn.patients() == 3
+    assert drawn.patients(np.array([True, False, True, False])) == 1
+    found = bootstrap.estimate_share(drawn, np.array([1, 1, 0, 0]) == 1, patients != "c")
+    assert found.value == pytest.approx(2 / 3)
+    everything = bootstrap.estimate_share(drawn, patients != "c", patients != "c")
+    assert everything.ci95 == pytest.approx(bootstrap.wilson(1.0, 2))
+
+
+def test_probabilities_that_draw_one_class_only_have_no_error_if_calibrated():
+    """Labels drawn from probabilities of 0 are never positive."""
+    assert bootstrap.error_if_calibrated(np.zeros(20), 0.1) is None

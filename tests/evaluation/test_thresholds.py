@@ -112,7 +112,7 @@ def test_operating_points_are_those_of_the_validation_images():
     """Per finding with a threshold: positives, sensitivity, specificity, and their intervals."""
     targets, scores = separated()
     scores[0, 0] = 0.1  # a missed one
-    chosen = {"Atelectasis": 0.5, "Hernia": 0.5}
+    chosen = {"Atelectasis": 0.8, "Hernia": 0.8}  # as the positives, which are flagged
     points = thresholds.operating_points(targets, scores, chosen, np.arange(40))
     assert set(points) == set(chosen)
     assert points["Atelectasis"].positives == 10
@@ -144,3 +144,50 @@ def test_intervals_know_nothing_new_from_copies_of_images():
     assert len(once) == len(FINDINGS)
     for label, found in once.items():
         np.testing.assert_allclose(thrice[label], found, atol=1e-9, err_msg=label)
+
+
+@pytest.mark.parametrize("rule", ["youden", "f1"])
+def test_threshold_is_the_best_point_of_the_pooled_curve(rule):
+    """The observed curve counts as its positives, the implied one as 30; every score is tried."""
+    rng = np.random.default_rng(3)
+    targets = (rng.random((120, len(LABELS))) < 0.3).astype(np.uint8)
+    scores = np.clip(rng.normal(0.3 + 0.2 * targets, 0.2), 0.02, 0.98).round(2)
+    chosen = thresholds.choose(rule, targets, scores)
+    for k, label in enumerate(FINDINGS):
+        target, score = targets[:, k], scores[:, k]
+        implied = 30 / (30 + target.sum())
+        carried = (1 - implied) * target + implied * score
+
+        def worth(threshold, score=score, carried=carried):
+            flagged = score >= threshold
+            found, wrong = carried[flagged].sum(), (1 - carried)[flagged].sum()
+            if rule == "f1":
+                return 2 * found / (flagged.sum() + carried.sum())
+            return found / carried.sum() - wrong / (1 - carried).sum()
+
+        best = max(map(worth, score))
+        assert chosen[label] in score
+        assert worth(chosen[label]) == pytest.approx(best)
+
+
+def test_lowest_of_equally_accurate_thresholds_is_taken():
+    """Of 0.2 and 0.8, every threshold between them parts the classes."""
+    tried, accuracies, best = thresholds.accuracy_curve(*separated())
+    assert best == pytest.approx(0.21)
+    assert (len(tried), len(accuracies)) == (91, 91)
+    assert tried[accuracies == 1.0][-1] == pytest.approx(0.8, abs=0.011)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        (" youden ", thresholds.Rule("youden")),
+        ("f1", thresholds.Rule("f1")),
+        ("accuracy", thresholds.Rule("accuracy")),
+        ("sensitivity=0.85", thresholds.Rule("sensitivity", 0.85)),
+        ("sensitivity=1", thresholds.Rule("sensitivity", 1.0)),
+    ],
+)
+def test_rule_is_read_from_its_text(text, rule):
+    """Spaces around it are ignored."""
+    assert thresholds.parse_rule(text) == rule
