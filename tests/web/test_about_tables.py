@@ -10,6 +10,7 @@ from cxr.model import metrics
 from cxr.model.metrics import Estimate
 from cxr.model.resolve import Model
 from cxr.web.page import about, card, measured
+from cxr.web.page.about_words import MEASURED
 from cxr_labels import DISPLAY, LABELS
 
 METRICS = metrics.read(STARTER)
@@ -35,26 +36,23 @@ def written(estimate: Estimate | None) -> str:
     return f"{estimate.value:.3f} ({low:.3f} to {high:.3f})"
 
 
+def _named(key: str, **values: str) -> str:
+    return MEASURED[key].filled(**values).en
+
+
 def test_main_metrics_are_named_and_valued():
     """Each row: what was measured, and the value of that."""
     shown = about._measured(METRICS)
     model = METRICS.localisation.heatmaps
     head, *rows = cells(shown.split("<table>")[1])
-    assert head == [
-        "Figure",
-        "This model (95 % interval)",
-        "Beside it, without looking at the image",
-    ]
+    assert head == [MEASURED[key].en for key in ("figure", "value", "control")]
     assert [row[:2] for row in rows] == [
-        [f"mean AUROC, {METRICS.mean_of} findings", written(METRICS.mean_auroc)],
-        [
-            "the same without Pneumonia and Hernia",
-            written(METRICS.mean_auroc_without_pneumonia_hernia),
-        ],
-        [f"map points into the box ({model.boxes:,} boxes)", written(model.pointing)],
-        ["box drawn overlaps it, IoU above 0.3", written(model.overlap)],
-        ["mean calibration error at NIH's prevalence", written(METRICS.mean_ece)],
-        ["accuracy over 15 labels", f"{METRICS.accuracy_multi:.3f}"],
+        [_named("auroc", findings=str(METRICS.mean_of)), written(METRICS.mean_auroc)],
+        [_named("auroc_without"), written(METRICS.mean_auroc_without_pneumonia_hernia)],
+        [_named("pointing", boxes=f"{model.boxes:,}"), written(model.pointing)],
+        [_named("overlap"), written(model.overlap)],
+        [_named("calibration"), written(METRICS.mean_ece)],
+        [_named("accuracy"), f"{METRICS.accuracy_multi:.3f}"],
     ]
     assert rows[0][2].startswith(f"{METRICS.baselines.metadata_only_mean_auroc:.3f}")
 

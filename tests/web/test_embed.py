@@ -221,6 +221,7 @@ def test_component_answers_and_fits_its_column(browser, elsewhere, demo, width, 
         assert "Mass" in findings_in(component)
         assert component.locator("#introduction").is_visible()
         assert not component.locator("#full-page").is_visible()
+        assert component.locator("#full-page a").get_attribute("href") == f"{demo}/"
         assert "模型" not in component.inner_text()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         grounds = [

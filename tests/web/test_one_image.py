@@ -164,6 +164,31 @@ def test_too_large_file_is_said_before_it_is_sent(page, tmp_path):
     assert not page.locator("#problem").is_visible()
 
 
+# As a drop on the field or on the page, or a paste, of a file of so many bytes.
+GIVE = """([how, place, size]) => {
+    const data = new DataTransfer();
+    data.items.add(new File([new Uint8Array(size)], "image.png", { type: "image/png" }));
+    const options = { bubbles: true, cancelable: true };
+    const event = how === "paste" ? new ClipboardEvent("paste", { ...options, clipboardData: data })
+        : new DragEvent("drop", { ...options, dataTransfer: data });
+    document.querySelector(place).dispatchEvent(event);
+    return event.defaultPrevented;
+}"""
+
+
+def test_too_large_file_is_not_sent_by_any_way(page):
+    """Pasted, dropped on the field or beside it; the browser does not leave the page for it."""
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url))
+    ways = (("paste", "body"), ("drop", "#image button"), ("drop", "#introduction"))
+    for megabytes, (how, place) in enumerate(ways, limits.MAX_MEGABYTES + 1):
+        assert page.evaluate(GIVE, [how, place, megabytes * MEGABYTE])
+        page.locator("#problem").get_by_text(f"This file has {megabytes}.0 MB").wait_for()
+    assert not any("upload" in url for url in sent)
+    page.get_by_role("tab", name="Several images").click()
+    assert not page.evaluate(GIVE, ["paste", "body", 10])  # which is not for the other tab
+
+
 def test_file_that_cannot_be_sent_is_said(browser, address):
     """A connection that breaks leaves a sentence of the page's own."""
     opened = Opened(browser, address)

@@ -222,6 +222,9 @@ def test_too_large_image_is_left_out_and_named(page, tmp_path, way):
         for name, size in sizes.items():
             with (tmp_path / name).open("wb") as file:
                 file.truncate(size)
+        page.set_input_files("#images input[type=file]", tmp_path / "large.png")
+        page.locator("#batch-how [role=alert]").wait_for()
+        assert page.locator("#images tbody tr").count() == 0
         page.set_input_files("#images input[type=file]", [tmp_path / name for name in sizes])
     else:
         page.evaluate(DROP, list(sizes.items()))

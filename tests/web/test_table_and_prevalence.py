@@ -38,6 +38,12 @@ def test_threshold_filters_the_sorted_list(viewer):
     assert kept == sorted(kept, reverse=True)
     assert min(kept) >= 10
     assert f"{len(kept)} of 15 listed." in viewer.locator("#threshold").inner_text()
+    assert viewer.locator("#threshold input[type=number]").input_value() == "10"
+    scores = viewer.locator("#table tbody tr").evaluate_all("all => all.map(r => r.dataset.score)")
+    viewer.locator("#threshold input[type=number]").fill(scores[3])
+    assert len(listed(viewer)) == 4  # the score that is just reached among them
+    slider = viewer.locator("#threshold input[type=range]")
+    assert float(slider.input_value()) == round(float(scores[3]))
     viewer.locator("#threshold input[type=number]").fill("99.5")
     assert viewer.get_by_text("No score reaches that.").is_visible()
     viewer.locator("#threshold input[type=number]").fill("0")
@@ -69,6 +75,8 @@ def test_prevalence_chosen_on_the_page_restates_the_scores(page, predictor):
     assert page.locator("#label").inner_text() != label
     assert listed(page) == rounded(scores(predictor, IMAGE, "training"))
     assert "Heatmap for: Mass." in page.locator("#viewer-caption").inner_text()
+    pressed = page.locator("#label [aria-pressed=true]")
+    assert pressed.evaluate_all("bars => bars.map(b => b.dataset.finding)") == ["Mass"]
 
 
 def state(page, text: str) -> None:
@@ -87,6 +95,31 @@ def test_own_prevalence_is_stated_and_kept(page, predictor):
     page.locator("#examples button").nth(1).click()
     page.wait_for_function("document.querySelector('canvas').width === 768")
     assert listed(page) == rounded(scores(predictor, OTHER, "Effusion=0.3"))
+
+
+def test_control_shows_the_prevalence_of_the_scores(page):
+    """Writing chooses one's own, leaving nothing there gives the choice back, and what was written
+    is stated again when one's own is chosen again."""
+    answer(page)
+    chosen, field = (
+        page.locator("#prevalence input:checked"),
+        page.locator("#prevalence [type=text]"),
+    )
+    assert chosen.get_attribute("value") == "nih"
+    field.press_sequentially("x")
+    assert chosen.get_attribute("value") == "own"
+    field.fill("")
+    field.blur()
+    assert chosen.get_attribute("value") == "nih"
+    page.locator("#prevalence input[value=own]").check()
+    assert field.evaluate("field => field === document.activeElement")
+    state(page, "mass = 0.1")
+    page.locator("#meaning").get_by_text("but with Mass=0.1").wait_for()
+    assert (chosen.get_attribute("value"), field.input_value()) == ("own", "Mass=0.1")
+    page.get_by_label("NIH's 112,120 images").check()
+    page.locator("#meaning").get_by_text("in the mix of NIH's 112,120.").wait_for()
+    page.locator("#prevalence input[value=own]").check()
+    page.locator("#meaning").get_by_text("but with Mass=0.1").wait_for()
 
 
 @pytest.mark.parametrize(

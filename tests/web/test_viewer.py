@@ -202,10 +202,14 @@ def test_record_of_such_boxes_stands_beside_the_choice(viewer):
 
 
 def test_next_image_is_shown_as_it_is(page, predictor):
-    """The window and the swapped shades of one image do not reach the next."""
+    """Window, swapped shades and chosen finding of one image do not reach the next."""
     answer(page)
+    choose(page, "Mass")
     page.locator('[data-part="width"]').fill("50")
     page.get_by_role("button", name="Swap black and white").click()
     page.locator("#examples button").nth(1).click()
     page.wait_for_function("document.querySelector('canvas').width === 768")
     assert np.array_equal(pixels(page, "image"), preview(predictor.analyze(OTHER).image.grey))
+    assert pixels(page, "heatmap").max() == 0
+    assert page.locator("#choice input:checked").get_attribute("value") == ""
+    assert page.locator("[data-record]:visible").count() == 0
