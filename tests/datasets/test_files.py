@@ -78,6 +78,7 @@ def test_every_test_list_counts(folder, name):
 
 def test_nearest_box_list_is_read(folder):
     """Of several lists of boxes the one nearest to the root counts, whatever edition it is."""
+    (folder / "BBox_List_2017.csv.txt").write_text("notes")
     assert nih.load(folder).box_list is None
     (folder / "images" / "BBox_List_2017.csv").write_text("far")
     assert nih.load(folder).box_list == b"far"

@@ -1,5 +1,7 @@
 """What is left out of a data set, and how the report names it."""
 
+import zipfile
+
 import numpy as np
 import pytest
 from support.images import Row, encode, make_nih_folder, write_table
@@ -61,6 +63,18 @@ def test_duplicate_images(folder):
     data = nih.load(folder)
     assert data.report.duplicate_images == [ROWS[0].image]
     assert data.source.places[ROWS[0].image] == str(folder / "images" / ROWS[0].image)
+
+
+def test_duplicate_images_in_a_zip(folder, tmp_path):
+    """In a zip, too, the first by name is taken, whatever the order of its members."""
+    path = tmp_path / "data.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for place in ("z", "a", "m"):
+            archive.writestr(f"{place}/{ROWS[0].image}", IMAGE)
+        archive.write(folder / "sample_labels.csv", "sample_labels.csv")
+    data = nih.load(path)
+    assert data.source.places == {ROWS[0].image: f"a/{ROWS[0].image}"}
+    assert data.report.duplicate_images == [ROWS[0].image]
 
 
 def test_unusable_labels_are_left_out_when_asked(folder):

@@ -121,6 +121,7 @@ def test_zip_made_on_a_mac(folder, tmp_path):
         for name in ("images/._00000001_000.png", "._sample_labels.csv"):
             archive.writestr(f"__MACOSX/sample/{name}", b"\0\5\x16\7")
             archive.writestr(f"sample/{name}", b"\0\5\x16\7")
+        archive.writestr("__MACOSX/sample/images/icon.png", b"\0\5\x16\7")
     check(nih.load(path))
 
 

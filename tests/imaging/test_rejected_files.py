@@ -186,6 +186,26 @@ def test_too_many_pixels_take_no_memory(tmp_path):
     assert float(grown) < 50, f"{grown} MB"
 
 
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (MemoryError(), "too_large", "too large to be opened on this machine"),
+        (Image.DecompressionBombError(), "too_large", "over 100 million pixels"),
+        (SyntaxError(), "damaged", "cut off or damaged"),
+    ],
+)
+def test_decoder_that_fails(monkeypatch, error, code, words):
+    """Whatever Pillow raises while it decodes becomes the error that fits."""
+
+    def load():
+        raise error
+
+    image = Image.new("L", (64, 64))
+    monkeypatch.setattr(image, "load", load)
+    with raises_image_error(code, match=words):
+        imaging.read_image(image)
+
+
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
 def test_animated(kind):
     """A file of several images is rejected: APNG, TIFF of two pages, animated WebP."""
