@@ -65,6 +65,9 @@ def test_draws_stay_in_their_ranges():
         values = np.array([getattr(one, name) for one in drawn]) - middle
         assert 0.9 * largest < np.abs(values).max() <= largest, name
         assert abs(values.mean()) < 0.1 * largest, name
+    shifts = np.array([one.shift for one in drawn])
+    assert np.abs(shifts).max(0) == pytest.approx([0.06, 0.06], rel=0.1)
+    assert abs(np.corrcoef(shifts.T)[0, 1]) < 0.2
     qualities = np.array([one.quality for one in drawn])
     assert qualities.min() >= 30
     assert (qualities < 100).mean() == pytest.approx(0.5, abs=0.05)
@@ -125,6 +128,26 @@ def test_box_maps_move_with_their_images():
     assert np.median(away) > 1 / GRID
 
 
+@pytest.mark.parametrize(
+    ("change", "place", "area"),
+    [
+        ({"shift": (0.25, 0)}, (0.5, 0.75), 1),  # to the right
+        ({"shift": (0, -0.125)}, (0.375, 0.5), 1),  # up
+        ({"scale": 1.5}, (0.5, 0.5), 2.25),
+        ({"shear": 3}, (0.5, 0.5), 1),
+        ({"angle": 10}, (0.5, 0.5), 1),
+    ],
+)
+def test_patch_in_the_middle_moves_by_the_change(change, place, area):
+    """A shift is a share of the side along x and y, a scale magnifies, the rest keeps areas."""
+    image = np.zeros((SIDE, SIDE), np.uint8)
+    image[56:72, 56:72] = 200
+    changed = Augmentation(**change).image(image)
+    assert centre(changed, above=0) == pytest.approx(place, abs=0.01)
+    assert changed.sum(dtype=float) / image.sum(dtype=float) == pytest.approx(area, rel=0.05)
+    assert not np.array_equal(changed, image)
+
+
 def test_mirroring_is_exact():
     """A mirrored image and its box maps are those read from right to left."""
     image, maps = image_and_maps()
@@ -141,7 +164,7 @@ def test_images_are_mirrored_only_on_request():
 def test_noise_is_as_strong_as_promised():
     """The standard deviation of the noise differs between images and stays below the limit."""
     images = TensorXray(torch.full((32, 1, 64, 64), 0.5))
-    (noisy,) = AddNoise(0.02)((images,), split_idx=TRAINING)
+    (noisy,) = AddNoise()((images,), split_idx=TRAINING)
     strength = noisy.as_subclass(torch.Tensor).flatten(1).std(1)
     assert strength.max() < 0.021
     assert strength.max() > 0.015
@@ -182,3 +205,17 @@ def test_everything_of_an_image_mixes_in_one_share():
     assert ((shares > 0) & (shares < 1)).any()
     assert torch.equal(targets, shares)
     assert all(torch.equal(mixed[:, label, 0], shares) for label in range(2))
+
+
+def test_half_of_the_batches_are_mixed():
+    """By default every other batch is mixed, and most images keep most of themselves."""
+    transform, own = MixImages(), []
+    for _ in range(200):
+        images = TensorXray(torch.eye(8).reshape(8, 1, 1, 8))
+        (mixed,) = transform((images,), split_idx=TRAINING)
+        own.append(mixed.as_subclass(torch.Tensor).reshape(8, 8).diagonal())
+    changed = torch.stack([(share < 1).any() for share in own]).float().mean()
+    assert changed == pytest.approx(0.5, abs=0.1)
+    shares = torch.cat([share for share in own if (share < 1).any()])
+    # The larger of the shares of a beta distribution of 0.4 is 0.84 on average; 1/8 stay unmixed.
+    assert shares.mean() == pytest.approx(0.84 + 0.16 / 8, abs=0.02)
