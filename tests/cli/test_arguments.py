@@ -79,12 +79,12 @@ def test_publish_hands_its_options_on(tmp_path, monkeypatch):
 
 def test_images_are_found_in_the_order_of_the_arguments(tmp_path, capsys):
     """Files as they are named; a folder's in order; a folder without images is named."""
-    for name in ("b.png", "a.JPG", "deep/c.dcm", "deep/no.txt", "empty/no.csv"):
+    for name in ("z.png", "a.JPG", "deep/c.dcm", "deep/no.txt", "empty/no.csv"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
     folder, missing, empty = str(tmp_path), "missing.txt", str(tmp_path / "empty")
     found, complete = image_files.find([missing, folder])
-    names = ["a.JPG", "b.png", "deep/c.dcm"]
+    names = ["a.JPG", "deep/c.dcm", "z.png"]
     assert list(map(str, found)) == [missing, *(str(tmp_path / name) for name in names)]
     assert complete
     found, complete = image_files.find([empty, missing])
@@ -129,3 +129,13 @@ def test_help_names_the_program_as_it_was_started(started_as, shown, monkeypatch
     """As the installed command or as a module."""
     monkeypatch.setattr(sys, "argv", [started_as])
     assert main.make_parser().format_usage().startswith(f"usage: {shown} [-h] COMMAND")
+
+
+def test_ray_is_needed_for_its_option_alone(monkeypatch):
+    """Where it is not installed, --ray names the file that lists it."""
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "cxr.inference.ray_cluster", raising=False)
+    words = ["predict", str(STARTER), str(IMAGE)]
+    with pytest.raises(SystemExit, match=r"The package 'ray' of requirements-ray\.txt is not"):
+        main.main([*words, "--ray"])
+    assert main.main(words) == 0

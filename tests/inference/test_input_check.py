@@ -185,7 +185,20 @@ def test_what_training_writes_is_what_serving_reads(tmp_path):
 
 @pytest.mark.parametrize(
     "harm",
-    ["missing", "other bytes", "no zip", "pickle", "nan", "no spread", "shape", "bomb", "absent"],
+    [
+        "missing",
+        "other bytes",
+        "no zip",
+        "pickle",
+        "nan",
+        "no spread",
+        "no rest",
+        "no scale",
+        "doubles",
+        "shape",
+        "bomb",
+        "absent",
+    ],
 )
 def test_hostile_numbers_are_rejected_with_a_sentence(fitted, tmp_path, harm):
     arrays = fit_input_check.to_arrays(fitted[0])
@@ -195,6 +208,12 @@ def test_hostile_numbers_are_rejected_with_a_sentence(fitted, tmp_path, harm):
         arrays["edges_mean"] = np.full_like(arrays["edges_mean"], np.nan)
     if harm == "no spread":
         arrays["layout_spread"] = np.zeros_like(arrays["layout_spread"])
+    if harm == "no rest":
+        arrays["embedding_rest"] = np.zeros_like(arrays["embedding_rest"])
+    if harm == "no scale":
+        arrays["edges_scale"] = -arrays["edges_scale"]
+    if harm == "doubles":
+        arrays["edges_scale"] = arrays["edges_scale"].astype(np.float64)
     if harm == "shape":
         arrays["layout_axes"] = arrays["layout_axes"][:, :-1]
     if harm == "absent":

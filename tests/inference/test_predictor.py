@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,29 @@ def test_batch_gives_the_same_as_single_images(predictor):
         assert np.allclose(alone.heatmaps, prediction.heatmaps, atol=1e-4)
         assert prediction.image.grey.shape == image.grey.shape
     assert len({prediction.verdict.rejected for prediction in together}) == 2
+
+
+def test_deep_image_is_seen_in_eight_bits(predictor):
+    """By the network, as by the reader of the overlay; what is odd about the file is kept."""
+    pixels = imaging.read_image(IMAGE).pixels * np.float32(0.999)
+    deep = imaging.GreyImage(pixels, ("A warning.",))
+    shallow = imaging.GreyImage(imaging.eight_bits(deep))
+    found, wanted = (predictor.predict([image])[0] for image in (deep, shallow))
+    assert found.image.grey.dtype == np.uint8
+    assert np.array_equal(found.image.grey, wanted.image.grey)
+    assert np.array_equal(found.logits, wanted.logits)
+    assert found.image.warnings == ("A warning.",)
+
+
+def test_image_is_not_decoded_before_a_core_is_free():
+    """So there are at most as many images in memory as cores."""
+    one_core = Predictor(STARTER, cores=1)
+    with ThreadPoolExecutor(1) as pool:
+        with one_core.slot():
+            waiting = pool.submit(one_core.analyze, IMAGE)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.5)
+        assert waiting.result().probabilities
 
 
 def test_probabilities_stand_in_label_order(predictor):

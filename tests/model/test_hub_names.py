@@ -1,8 +1,10 @@
 """Names of repositories on the Hub, and what its rejections mean."""
 
+import json
+
 import httpx2
 import pytest
-from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub import errors
 
 from cxr.model import hub
 from cxr.model.errors import HubAway, HubError
@@ -79,7 +81,39 @@ def test_rejection_is_told_in_a_sentence(status, method, words, away):
     """And whether the Hub is away, so that a model in the cache may be used instead."""
     response = httpx2.Response(status, request=httpx2.Request(method, "http://hub.invalid/"))
     with pytest.raises(HubError) as raised, hub.plain_errors(HubName("owner/name", COMMIT)):
-        raise HfHubHTTPError("?", response=response)
+        raise errors.HfHubHTTPError("?", response=response)
+    assert words in str(raised.value)
+    assert isinstance(raised.value, HubAway) == away
+
+
+def wrapped(error: Exception) -> RuntimeError:
+    """An error as the client raises it about one file among several."""
+    outer = RuntimeError("Error while uploading")
+    outer.__cause__ = error
+    return outer
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "away"),
+    [
+        (errors.LocalTokenNotFoundError(), "You are not signed in to the Hub", False),
+        (errors.OfflineModeIsEnabled(), "switched off here by HF_HUB_OFFLINE", True),
+        (errors.HFValidationError("?"), "'owner/name' is not a name that the Hub accepts", False),
+        (errors.LocalEntryNotFoundError("?"), hub.UNREACHABLE, True),
+        (errors.FileMetadataError("?"), hub.NOT_THE_HUB, True),
+        (json.JSONDecodeError("?", "", 0), hub.NOT_THE_HUB, True),
+        (httpx2.ConnectError("?"), hub.UNREACHABLE, True),
+        (httpx2.ReadTimeout("?"), hub.UNREACHABLE, True),
+        (ConnectionResetError(), hub.UNREACHABLE, True),
+        (wrapped(httpx2.ReadError("?")), hub.UNREACHABLE, True),
+        (wrapped(HubError("The reason.")), "The reason.", False),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_error_of_the_client_is_told_in_a_sentence(error, words, away):
+    """Whatever the client raises, and whatever it wraps it in."""
+    with pytest.raises(HubError) as raised, hub.plain_errors(HubName("owner/name")):
+        raise error
     assert words in str(raised.value)
     assert isinstance(raised.value, HubAway) == away
 
