@@ -54,12 +54,13 @@ def test_lossy_pixels_come_near(syntax, kind, bits):
     np.testing.assert_allclose(found.pixels, SHAPE, atol=LOSSY[syntax][1])
 
 
-def test_white_of_a_lossy_frame_stays_white():
-    """A frame of JPEG 2000 may have more bits than the header states, and overshoot them."""
-    pixels = (4095 * (np.indices((96, 96)).sum(0) // 8 % 2)).astype("u2")
-    stated = {"BitsStored": 12, "HighBit": 11, **whole_window("u2", 12)}
-    found = imaging.read_image(image(pixels, "jpeg 2000", **stated))
-    np.testing.assert_allclose(found.pixels, pixels / 4095, atol=0.1)
+@pytest.mark.parametrize(("syntax", "bits"), [("jpeg 2000", 12), ("jpeg extended", 10)])
+def test_white_of_a_lossy_frame_stays_white(syntax, bits):
+    """A frame may have more bits than the header states, and overshoot them."""
+    pixels = ((2**bits - 1) * (np.indices((96, 96)).sum(0) // 8 % 2)).astype("u2")
+    stated = {"BitsStored": bits, "HighBit": bits - 1, **whole_window("u2", bits)}
+    found = imaging.read_image(image(pixels, syntax, **stated))
+    np.testing.assert_allclose(found.pixels, pixels / (2**bits - 1), atol=0.1)
 
 
 @pytest.mark.parametrize("name", ["RG1", "RG3"])

@@ -134,6 +134,23 @@ def test_voi_luts_of_all_kinds(bits, entries, data, tags):
     np.testing.assert_allclose(found.pixels, expected, atol=1e-6)
 
 
+def test_packed_lut_of_big_endian():
+    """Of two 8-bit entries in a word the first is in the lower half, in either byte order."""
+    lut = table(0, 8, EIGHT_BIT)
+    lut[0].LUTData = np.frombuffer(PACKED, "<u2").astype(">u2").tobytes()
+    found = imaging.read_image(image(DEEP, "big endian", 12, VOILUTSequence=lut))
+    np.testing.assert_allclose(found.pixels, EIGHT_BIT[DEEP] / 255, atol=1e-6)
+
+
+def test_lut_of_all_16_bits():
+    """A descriptor cannot contain 65,536, so 0 means that."""
+    lut = table(0, 16, np.arange(65536)[::-1])
+    lut[0].LUTDescriptor = [0, 0, 16]
+    pixels = values("u2", 16)
+    found = imaging.read_image(image(pixels, VOILUTSequence=lut))
+    np.testing.assert_allclose(found.pixels, 1 - pixels / 65535, atol=1e-6)
+
+
 def test_modality_lut():
     """A modality LUT replaces the rescale, before the window."""
     entries = np.arange(4096)[::-1]
@@ -248,15 +265,26 @@ def test_window_that_hides_the_image(times):
     assert [("hide the image" in text) for text in found.warnings] == [True] * (times > 64)
 
 
+def test_specks_do_not_save_a_window_that_hides_the_image():
+    """One bright pixel is no contrast."""
+    pixels = DEEP // 100
+    pixels[5, 5] = 4095
+    found = imaging.read_image(image(pixels, bits=12, **whole_window("u2", 12)))
+    assert len(found.warnings) == 1
+    low, high = np.percentile(pixels, [0.1, 99.9])
+    np.testing.assert_allclose(found.pixels, ramp(pixels, low, high), atol=1e-6)
+
+
 def test_image_of_padding_alone_is_black():
     """An image without a pixel that counts is read as black."""
     assert not imaging.read_image(image(DEEP * 0 + 7, bits=12, PixelPaddingValue=7)).grey.any()
 
 
-@pytest.mark.parametrize("bits", [0, 17])
-def test_lut_with_impossible_bits_is_not_used(bits):
-    """The window counts instead."""
+@pytest.mark.parametrize(("bits", "length"), [(0, 4096), (17, 4096), (12, 9000)])
+def test_lut_that_cannot_be_is_not_used(bits, length):
+    """The window counts instead of a LUT of no or 17 bits, or with entries missing."""
     lut = table(0, bits, np.arange(4096)[::-1])
+    lut[0].LUTDescriptor = [length, 0, bits]
     tags = whole_window("u2", 12)
     found = imaging.read_image(image(DEEP, bits=12, VOILUTSequence=lut, **tags))
     np.testing.assert_allclose(found.pixels, DEEP / 4095, atol=1e-6)
