@@ -6,6 +6,7 @@ import pytest
 from support import measured, samples
 
 from cxr.evaluation import model_card
+from cxr.model.metrics import Subgroups
 from cxr_labels import FINDINGS, LABELS, NIH_PREVALENCE
 
 FULL = measured.full()
@@ -166,3 +167,13 @@ def test_reasons_stand_with_their_labels_and_groups():
     assert "- Mass, Pleural thickening: too few.\n- Edema: none.\n" in flagged
     assert "- No finding: it is never flagged.\n" in flagged
     assert "- sex: F, sex: M: few.\n" in text.split("## Groups of patients")[1]
+
+
+def test_what_was_not_measured_is_said():
+    """Without boxes, input check, groups and gaps."""
+    text = card(measured.nothing())
+    assert "Not measured: no boxes on test images were given." in text
+    assert "Not measured: how it treats images that are no frontal chest X-ray." in text
+    assert "No gap between groups was found whose interval excludes zero." in text
+    assert "Not measured by group." in card(measured.full(subgroups=Subgroups()))
+    assert "Not measured" not in card()

@@ -292,3 +292,17 @@ def test_batch_shows_images_with_their_labels_and_boxes(drawn, tmp_path):
     [frame] = axes[0].patches
     assert frame.get_bbox().bounds == pytest.approx((0.6, 0.2, 0.2, 0.3))
     assert not axes[1].patches
+
+
+def test_plot_that_cannot_be_finished_leaves_the_older_one(tmp_path, monkeypatch):
+    """No reader ever sees half of a PNG."""
+
+    def stop(_, path, **__):
+        path.write_bytes(b"half")
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(Figure, "savefig", stop)
+    (tmp_path / "auroc.png").write_text("older")
+    with pytest.raises(OSError, match="full"):
+        plots.aurocs(FULL.findings, tmp_path / "auroc.png")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["older"]

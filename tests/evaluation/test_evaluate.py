@@ -18,7 +18,7 @@ from cxr.inference import prevalence
 from cxr.inference.input_check import Verdict
 from cxr.inference.predictor import Predictor
 from cxr.model.config import read_config
-from cxr.model.metrics import read
+from cxr.model.metrics import InputCheck, read
 from cxr_labels import LABELS
 
 
@@ -367,7 +367,8 @@ def test_images_that_input_check_rejects_are_counted_and_said(starter, tmp_path,
 
     limits = {"file": "input_check.npz", "sha256": "", "warn_above": 1.0, "reject_above": 2.0}
 
-    verdicts = iter([Verdict("no image")] * 2)
+    no_image = Verdict("no image")
+    verdicts = iter([no_image, no_image, Verdict(None, ("odd",))])
 
     class Rejecting(Predictor):
         def __init__(self, folder):
@@ -380,6 +381,7 @@ def test_images_that_input_check_rejects_are_counted_and_said(starter, tmp_path,
     monkeypatch.setattr(evaluate, "Predictor", Rejecting)
     metrics = evaluate.evaluate(starter, small(tmp_path / "data"), tmp_path / "report")
     assert metrics.n_images == 12
+    assert metrics.input_check == InputCheck(images=12, rejected=2, warned=1)
     note = "2 images that the input check would have rejected are included in the metrics."
     assert note in metrics.notes
 

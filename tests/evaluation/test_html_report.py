@@ -148,6 +148,11 @@ def test_nothing_measured_still_reports_with_the_reason(context):
     assert metrics.notes[0] in text
     assert "Not measured: no image that was measured has an official box." in text
     assert "1 image of 1 patient" in text
+    assert "Not measured: the model folder has no input check." in text
+    assert "No gap between groups has an interval that excludes zero" in text
+    assert text.count("no image is of this group") == 5
+    assert "Beside the literature" not in text
+    assert "Images with the best" not in text
 
 
 def test_report_is_not_for_clinical_use_and_says_no_more_than_it_can(context):
@@ -208,3 +213,10 @@ def test_picture_of_an_image_is_small_and_shows_where_the_heatmap_lies():
     red, blue = picture[..., 0], picture[..., 2]
     assert (red - blue)[23, 138] > 60
     assert abs(red - blue)[70, 40] < 10
+
+
+@pytest.mark.parametrize(("shape", "size"), [((400, 200), (92, 184)), ((2000, 1), (1, 184))])
+def test_longer_side_of_an_image_decides_its_size(shape, size):
+    """A tall image is as small as a wide one, and never narrower than a pixel."""
+    content = html_report.thumbnail(np.zeros(shape, np.uint8), np.zeros((2, 2)), [])
+    assert Image.open(io.BytesIO(content)).size == size

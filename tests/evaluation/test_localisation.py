@@ -305,3 +305,12 @@ def test_typical_size_is_the_geometric_mean():
         "Atelectasis": pytest.approx((0.2, 0.2)),
         "Mass": pytest.approx((0.3, 0.3)),
     }
+
+
+def test_overlap_at_a_threshold_is_not_above_it():
+    """The drawn box is exactly half of the official one."""
+    maps = maps_of(0, (slice(2, 4), slice(2, 4)), side=8)
+    found = measure({"a": maps}, {"a": [(0, 0.25, 0.25, 0.5, 0.25)]})
+    assert found.heatmaps.iou.mean.value == 0.5
+    assert found.heatmaps.iou.above["0.4"].value == 1
+    assert found.heatmaps.iou.above["0.5"].value == 0

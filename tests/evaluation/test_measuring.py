@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from support import STARTER, planted
 
 from cxr import imaging
 from cxr.datasets import boxes
-from cxr.datasets.files import DataError
+from cxr.datasets.files import DataError, ImageSource
 from cxr.evaluation import evaluate, html_report, localisation, measuring, predictions
 from cxr.inference.boxes import find_boxes
 from cxr.inference.predictor import Predictor
@@ -286,3 +287,16 @@ def test_collected_heatmaps_are_of_the_rows_that_are_kept():
             assert found.heatmaps[3] == pytest.approx(outputs.heatmaps[0], abs=1e-4)
     nothing = predictions.collect(predictor, read, [1, 2])
     assert nothing.logits.shape == (0, 15)
+
+
+def test_image_that_is_missing_or_broken_reads_as_none(tmp_path):
+    """Names are by row; the others are read."""
+    grey = np.random.default_rng(0).integers(0, 256, (70, 80), np.uint8)
+    Image.fromarray(grey).save(tmp_path / "whole.png")
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    names = ["gone.png", "whole.png", "broken.png"]
+    source = ImageSource({name: str(tmp_path / name) for name in names})
+    read = predictions.reader(source.reader(), names)
+    assert read(0) is None
+    assert np.array_equal(read(1).grey, grey)
+    assert read(2) is None
