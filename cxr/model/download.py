@@ -37,8 +37,11 @@ def find_cached(name: HubName) -> Path | None:
         if not isinstance(config, str):
             return None
         folder = Path(config).parent
-        names = model_folder.present(folder)
-        model_folder.check_served(model_folder.load(folder), names, str(folder))
+        found = model_folder.load(folder)
+        model_folder.check_served(found, model_folder.present(folder), str(folder))
+        check = found.input_check
+        if check and model_folder.sha256(folder / check.file) != check.sha256:
+            return None
     except (ModelFolderError, OSError, ValueError):  # a damaged cache counts as empty
         return None
     return folder

@@ -8,8 +8,8 @@ import pytest
 from support import IMAGE, ROOT, STARTER
 
 from cxr.cli import arguments, environment, image_files, main
-from cxr.evaluation import evaluate
-from cxr.model import publish
+from cxr.evaluation import evaluate, summary
+from cxr.model import metrics, publish
 from cxr.model.hub import HubName
 
 
@@ -66,6 +66,17 @@ def test_evaluate_hands_its_options_on(tmp_path, monkeypatch, capsys):
         assert main.main(words) == 1
     assert given == [("starter", "nih", tmp_path, False), ("starter", "nih", tmp_path, True)]
     assert capsys.readouterr().err == "Stopped: no images\n" * 2
+
+
+def test_evaluate_prints_a_summary_and_where_the_report_is(tmp_path, monkeypatch, capsys):
+    """And that it is not for clinical use."""
+    measured = metrics.read(STARTER)
+    monkeypatch.setattr(evaluate, "evaluate", lambda *_: measured)
+    assert main.main(["evaluate", str(STARTER), "nih", "--output", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == (
+        f"{summary.table(measured)}\n\nReport: {tmp_path / 'report.html'}\n"
+        "A research demo, not for clinical use.\n"
+    )
 
 
 def test_publish_hands_its_options_on(tmp_path, monkeypatch):

@@ -29,7 +29,7 @@ def test_restated_as_if_predicted_at_that_prevalence(predictor, stated, monkeypa
     monkeypatch.setattr(imaging, "read_image", None)
     monkeypatch.setattr(Predictor, "run", None)
     restated = first.at(stated)
-    assert restated.thresholds == anew.thresholds
+    assert restated.thresholds == anew.thresholds != first.thresholds
     assert restated.flagged == first.flagged
     assert results.of_prediction(predictor, "a.png", restated) == results.of_prediction(
         predictor, "a.png", anew

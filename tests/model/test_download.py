@@ -188,11 +188,12 @@ def test_broken_download_of_a_new_commit_leaves_the_old_one(home, fetched, hub):
     assert IN_THE_CACHE in done.stderr
 
 
-def test_damaged_cache_is_repaired(home, fetched):
+@pytest.mark.parametrize("name", ["model.onnx", "input_check.npz"])
+def test_damaged_cache_is_repaired(home, fetched, name):
     """A truncated file in the cache is downloaded again and never used."""
     commit = fetched[1]
-    (network,) = home.rglob("model.onnx")
-    network.write_bytes(network.read_bytes()[:1000])
+    (file,) = home.rglob(name)
+    file.write_bytes(file.read_bytes()[:1000])
     with nobody() as address:
         sentence_of(predict(address, home, f"{NAME}@{commit}"))
     with hub_standin.running() as hub:

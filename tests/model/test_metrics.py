@@ -10,6 +10,7 @@ from cxr.model.metrics import (
     Baselines,
     Estimate,
     Finding,
+    Group,
     Headline,
     Localisation,
     Located,
@@ -152,6 +153,13 @@ def test_headline_repeats_the_main_metrics():
         **means, metadata_only_mean_auroc=0.6, pointing=Estimate(value=0.7)
     )
     assert SMALL.headline() == Headline(mean_auroc=SMALL.mean_auroc)
+
+
+def test_groups_are_those_of_their_kind():
+    """By sex, age and view, in that order."""
+    sex, age, view = ({name: Group(images=1, patients=1)} for name in ("F", "60+", "AP"))
+    by = metrics.Subgroups(sex=sex, age=age, view=view).by()
+    assert list(by.items()) == [("sex", sex), ("age", age), ("view", view)]
 
 
 def test_overlap_is_the_share_of_boxes_above_a_third():
