@@ -223,6 +223,17 @@ def test_disk_without_room_is_said_before_decoding(made, tmp_path):
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+def test_room_is_needed_only_for_what_is_not_decoded(made, tmp_path, monkeypatch):
+    """On a full disk a finished cache is still used; for a new one 500 MB must stay free."""
+    usage, needed = shutil.disk_usage(tmp_path), 40 * SIZE**2
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=0))
+    assert len(build(made / "data", made / "cache")) == 37
+    free = 500 * 2**20 + needed
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=free - 1))
+    with pytest.raises(DataError, match="choose a smaller --image-size"):
+        build(made / "data", tmp_path)
+
+
 def test_room_taken_is_said_before_decoding(tmp_path, capsys):
     """Where the cache is large, what it takes and what is free stand before the first image."""
     (tmp_path / "image.png").write_bytes(b"no image")
@@ -238,6 +249,13 @@ def test_cache_lies_where_the_environment_says(made, tmp_path, monkeypatch):
     monkeypatch.setenv("CXR_CACHE", str(tmp_path / "mine"))
     pixels.build(source_of(made / "data"), NAMES[:2], SIZE, processes=1)
     assert images_file(tmp_path / "mine").is_file()
+
+
+def test_cache_lies_in_the_home_folder_by_default(tmp_path, monkeypatch):
+    """Without $CXR_CACHE it is ~/.cache/cxr."""
+    monkeypatch.delenv("CXR_CACHE")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert pixels.default_folder() == tmp_path / ".cache" / "cxr"
 
 
 # Interruptions ----------------------------------------------------------------------------------

@@ -1,10 +1,15 @@
 """The command line of train.py: what it rejects, and with which words."""
 
+import re
+from pathlib import Path
+
 import pytest
 from support import planted, trainings
 
 import train
-from cxr.training import net
+from cxr.model import hub
+from cxr.training import net, run
+from cxr.training.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -14,6 +19,12 @@ from cxr.training import net
         (["--thresholds", "sensitivity=2"], "needs a share above 0 and up to 1"),
         (["--thresholds", "best"], "is none of youden, f1"),
         (["--recipe", "other"], "invalid choice"),
+        (["--image-size", "63"], "a whole number from 64 to 2048"),
+        (["--image-size", "2049"], "a whole number from 64 to 2048"),
+        (["--epochs", "-1"], "a whole number from 0 to 1000"),
+        (["--freeze-epochs", "1001"], "a whole number from 0 to 1000"),
+        (["--seed", str(2**32)], "a whole number from 0 to 4294967295"),
+        (["--lr", "0"], "'auto' or a number between 0 and 10"),
         (["--mirror", "--recipe", "article"], "that of the article mirrors images anyway"),
     ],
 )
@@ -39,6 +50,64 @@ def test_recipe_gives_way_to_what_is_named(options, split, thresholds):
     """A recipe sets split and thresholds; an option of its own name overrides it."""
     settings = train.parse(["--data", "sample", *options])
     assert (settings.split, settings.thresholds) == (split, thresholds)
+
+
+def test_defaults_are_those_of_the_settings():
+    """Without options a run has the defaults of Settings, and a folder named by date and time."""
+    found = train.parse(["--data", "sample"])
+    assert re.fullmatch(r"runs/\d{8}-\d{6}", str(found.output))
+    assert found == Settings(Path("sample"), found.output)
+    assert (found.epochs, found.freeze_epochs, found.image_size) == (8, 1, 320)
+    assert (found.lr, found.seed, found.mirror, found.start) == (None, 42, False, ())
+
+
+def test_options_reach_their_settings():
+    """Each option sets the setting of its name."""
+    words = "--data d --output o --arch a --image-size 64 --epochs 0 --freeze-epochs 2 --lr 0.5"
+    words += " --split official --recipe article --thresholds f1 --boxes b --start s t --seed 0"
+    words += " --resume --overwrite --push-to-hub owner/name --private"
+    assert train.parse(words.split()) == Settings(
+        data=Path("d"),
+        output=Path("o"),
+        arch="a",
+        image_size=64,
+        epochs=0,
+        freeze_epochs=2,
+        lr=0.5,
+        split="official",
+        recipe="article",
+        thresholds="f1",
+        boxes=Path("b"),
+        start=(Path("s"), Path("t")),
+        seed=0,
+        resume=True,
+        overwrite=True,
+        push_to_hub=hub.parse_repository("owner/name"),
+        private=True,
+    )
+    assert train.parse(["--data", "d", "--mirror"]).mirror
+    assert train.parse(["--data", "d", "--lr", "auto"]).lr is None
+    measured = train.parse(["--data", "d", "--start", "s", *trainings.UNTRAINED])
+    assert not measured.trains
+
+
+def test_interrupted_run_says_how_to_resume(monkeypatch, capsys):
+    """Ctrl-C ends with status 130 and the options that continue the run."""
+
+    def interrupted(_settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "train", interrupted)
+    assert train.main(["--data", "d", "--output", "mine"]) == 130
+    assert "Resume with --output mine --resume." in capsys.readouterr().err
+
+
+def test_processes_on_several_machines_are_rejected(monkeypatch, capsys):
+    """They would not share the decoded images; the message names accelerate's option."""
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    assert train.main(["--data", "d", "--output", "mine"]) == 1
+    assert "launch it with --num_machines 1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
