@@ -68,6 +68,24 @@ def test_full_queue_is_said_where_the_answer_would_stand(browser, address):
     page.close()
 
 
+def test_prevalence_that_got_no_answer_is_not_shown_as_chosen(browser, address):
+    """The choice is again that of the scores, which stay; the next choice is answered."""
+    page = browser.new_page()
+    page.goto(f"{address}/?lang=en")
+    page.wait_for_selector("#examples img")
+    answer(page)
+    before = listed(page)
+    reject(page)
+    page.get_by_label("the model's training images").check()
+    page.wait_for_selector("#prevalence input[value=nih]:checked", state="attached", timeout=5000)
+    assert listed(page) == before
+    page.unroute("**/queue/join**")
+    page.get_by_label("the model's training images").check()
+    page.locator("#meaning").get_by_text("those that the model was trained on").wait_for()
+    assert listed(page) != before
+    page.close()
+
+
 def test_list_ends_where_the_queue_is_full(browser, address):
     """The start button is hidden while the list waits, and comes back once it is rejected."""
     page = browser.new_page()

@@ -31,7 +31,16 @@ field.addEventListener("change", () => { if (field.value.trim()) ask(field.value
 field.addEventListener("blur", () => { if (!field.value.trim()) mark(); });
 watch("value", mark);
 // If no response came, the choice is again the prevalence of the scores.
-element.closest(".gradio-container").addEventListener("cxr-settled", () => {
+const page = element.closest(".gradio-container");
+function settle() {
   if (element.isConnected && !props.at_once) choose();
-});
+}
+page.addEventListener("cxr-settled", settle);
+// Gradio marks what it could not fill, as when too many requests are waiting, and goes no further.
+let failed = false;
+new MutationObserver(() => {
+  const before = failed;
+  failed = Boolean(page.querySelector('#prevalence [data-testid="status-tracker"] .error'));
+  if (failed && !before) settle();
+}).observe(page, { childList: true, subtree: true });
 mark();
