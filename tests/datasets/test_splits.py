@@ -275,6 +275,13 @@ def test_file_that_is_no_split(people, tmp_path, text, message):
         splits.make(people, str(tmp_path / "splits.csv"), 0)
 
 
+@pytest.mark.parametrize("name", ["missing.csv", "."])
+def test_file_that_cannot_be_read(tmp_path, name):
+    """A file that is not there, or is a folder, is named."""
+    with pytest.raises(DataError, match="is not a list of splits; it needs the columns"):
+        splits.read(tmp_path / name)
+
+
 def test_unknown_kind(people):
     """A split that is neither known nor a file is named, with what there is."""
     with pytest.raises(DataError, match="'by-luck' is neither one of patient, official, random"):

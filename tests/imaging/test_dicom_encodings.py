@@ -1,7 +1,9 @@
 """DICOM pixels: the stored values are exact in every transfer syntax and bit layout."""
 
 import io
+import struct
 
+import imagecodecs
 import numpy as np
 import pydicom
 import pytest
@@ -19,6 +21,7 @@ from support.dicom_files import (
     values,
     whole_window,
 )
+from support.image_errors import raises_image_error
 
 from cxr import imaging
 from cxr.imaging.dicom.signature import is_bare, looks_like
@@ -54,13 +57,18 @@ def test_lossy_pixels_come_near(syntax, kind, bits):
     np.testing.assert_allclose(found.pixels, SHAPE, atol=LOSSY[syntax][1])
 
 
-@pytest.mark.parametrize(("syntax", "bits"), [("jpeg 2000", 12), ("jpeg extended", 10)])
-def test_white_of_a_lossy_frame_stays_white(syntax, bits):
+@pytest.mark.parametrize(
+    ("syntax", "kind", "bits"),
+    [("jpeg 2000", "u2", 12), ("jpeg 2000", "i2", 12), ("jpeg extended", "u2", 10)],
+)
+def test_white_of_a_lossy_frame_stays_white(syntax, kind, bits):
     """A frame may have more bits than the header states, and overshoot them."""
-    pixels = ((2**bits - 1) * (np.indices((96, 96)).sum(0) // 8 % 2)).astype("u2")
-    stated = {"BitsStored": bits, "HighBit": bits - 1, **whole_window("u2", bits)}
+    squares = np.indices((96, 96)).sum(0) // 8 % 2
+    lowest = -(2 ** (bits - 1)) if kind == "i2" else 0
+    pixels = ((2**bits - 1) * squares + lowest).astype(kind)
+    stated = {"BitsStored": bits, "HighBit": bits - 1, **whole_window(kind, bits)}
     found = imaging.read_image(image(pixels, syntax, **stated))
-    np.testing.assert_allclose(found.pixels, pixels / (2**bits - 1), atol=0.1)
+    np.testing.assert_allclose(found.pixels, squares, atol=0.1)
 
 
 @pytest.mark.parametrize("name", ["RG1", "RG3"])
@@ -121,6 +129,37 @@ def test_high_bit():
     pixels = values("u2", 12)
     found = imaging.read_image(image(pixels << 4, bits=12, HighBit=15, **whole_window("u2", 12)))
     np.testing.assert_allclose(found.pixels, pixels / 4095, atol=1e-6)
+
+
+def test_high_bit_of_a_lossy_frame():
+    """Values in the upper bits are not cut to the number of bits."""
+    pixels = values("u2", 12)
+    tags = {"BitsStored": 12, "HighBit": 15, **whole_window("u2", 12)}
+    found = imaging.read_image(image(pixels << 4, "jpeg 2000", **tags))
+    np.testing.assert_allclose(found.pixels, SHAPE, atol=LOSSY["jpeg 2000"][1])
+
+
+def test_padding_of_run_lengths_is_ignored():
+    """Bytes at the end of an RLE segment may decode to surplus pixels."""
+    pixels = values("u2", 12)
+    halves = [imagecodecs.packbits_encode((pixels >> at).astype("u1")) for at in (8, 0)]
+    first, second = (half + b"\0" * (2 + len(half) % 2) for half in halves)
+    frame = struct.pack("<16I", 2, 64, 64 + len(first), *[0] * 13) + first + second
+    data = pydicom.dcmread(io.BytesIO(image(pixels, "rle", 12, **whole_window("u2", 12))))
+    data.PixelData = pydicom.encaps.encapsulate([frame])
+    np.testing.assert_allclose(imaging.read_image(saved(data)).pixels, pixels / 4095, atol=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9])
+@pytest.mark.parametrize("syntax", [*LOSSLESS, *LOSSY])
+def test_frame_that_is_cut_off(syntax, share):
+    """A whole file with a part of a frame is damaged; no missing pixels are made up."""
+    kind, bits = ("u1", 8) if syntax == "jpeg baseline" else ("u2", 12)
+    data = pydicom.dcmread(io.BytesIO(image(values(kind, bits), syntax, bits)))
+    packed = b"".join(list(pydicom.encaps.generate_fragments(data.PixelData))[1:])
+    data.PixelData = pydicom.encaps.encapsulate([packed[: int(share * len(packed))]])
+    with raises_image_error("damaged"):
+        imaging.read_image(saved(data))
 
 
 def test_bytes_in_words_of_big_endian():

@@ -26,8 +26,10 @@ from support.images import encode
 
 from cxr import imaging
 
-# `cxr.imaging.reader` silences Pillow's warnings outside of pytest.
-pytestmark = pytest.mark.filterwarnings("ignore:::PIL.Image", "ignore:::PIL.TiffImagePlugin")
+# `cxr.imaging` silences the warnings of Pillow and pydicom outside of pytest.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:::PIL.Image", "ignore:::PIL.TiffImagePlugin", "ignore::UserWarning:pydicom"
+)
 
 NOT_IMAGES = {
     "text": b"Heart size is normal. No pleural effusion is seen.\n" * 4,
@@ -36,6 +38,8 @@ NOT_IMAGES = {
     "pdf": encode(RGB, "PDF"),
     "svg": b'<svg xmlns="http://www.w3.org/2000/svg" width="99" height="99"><rect/></svg>',
     "web page": b"<!doctype html><html><body><img src='image.png'></body></html>",
+    "text that begins like DICOM": b"\x08\0\x05\0CS\x0a\0" + b"No effusion is seen.\n" * 9,
+    "zeros that begin like DICOM": b"\x08\0\x05\0\x0a\0\0\0" + bytes(200),
     "zip": b"PK\x03\x04" + bytes(200),
     "zeros": bytes(5000),
     "sound": b"RIFF\x24\0\0\0WAVEfmt " + bytes(30),
