@@ -79,7 +79,7 @@ OTHERS = {
     ),
     "turned by EXIF": encode(Image.fromarray(GREY), exif=b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0"),
     "large": encode(Image.new("L", (2049, 2048))),
-    "large in colours": encode(Image.new("RGBA", (1025, 1024))),
+    "large in colours": encode(Image.new("RGBA", (1025, 1024), (9, 9, 9, 255))),
     "cut off": encode(Image.fromarray(GREY))[:-20],
     "of another kind": b"\xff\xd8\xff" + bytes(100),
     "a signature alone": b"\x89PNG\r\n\x1a\n",
