@@ -1,5 +1,6 @@
 """The tables of the About tab: each metric under its own head."""
 
+import base64
 import html
 import re
 
@@ -10,7 +11,7 @@ from cxr.model import metrics
 from cxr.model.metrics import Estimate
 from cxr.model.resolve import Model
 from cxr.web.page import about, card, measured
-from cxr.web.page.about_words import MEASURED
+from cxr.web.page.about_words import ABOUT, MEASURED
 from cxr_labels import DISPLAY, LABELS
 
 METRICS = metrics.read(STARTER)
@@ -123,6 +124,19 @@ def test_model_is_introduced_by_name_commit_network_and_licences():
         ["Model", "starter"],
         *facts[2:],
     ]
+
+
+def test_each_plot_stands_under_its_own_title():
+    """With its own description for those who do not see it."""
+    shown = about._plotter(STARTER)()
+    found = re.findall(
+        r"<figure><h3>(.*?)</h3><img src=\"data:image/png;base64,(.*?)\" alt=\"(.*?)\">", shown
+    )
+    assert [(english(title), html.unescape(alt)) for title, _, alt in found] == [
+        (ABOUT[f"plot_{name}"].en, about.PLOTS[name]) for name in about.plots(STARTER)
+    ]
+    for (_, content, _), file in zip(found, about.plots(STARTER).values(), strict=True):
+        assert base64.b64decode(content) == file.read_bytes()
 
 
 def test_links_of_a_card_open_beside_the_page_and_give_nothing_away():

@@ -233,6 +233,13 @@ def test_most_likely_stand_first_with_their_thresholds(viewer, predictor):
     assert bars.count() == len(wanted)
 
 
+def test_field_says_what_it_takes(viewer):
+    """The kinds of files, and how large one may be."""
+    told = viewer.locator("#formats").inner_text()
+    assert f"{limits.MAX_MEGABYTES} MB" in told
+    assert all(kind in told for kind in ("PNG", "JPEG", "DICOM"))
+
+
 def test_no_finding_is_never_worded_as_health(viewer):
     """Its bar says what it does not mean, and cannot be chosen as if it had a place."""
     bar = viewer.locator("#label .bar", has_text="No finding")

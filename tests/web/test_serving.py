@@ -1,8 +1,12 @@
 """How the page is served: its limits, its queues, whose session is kept, what failures tell."""
 
+import asyncio
+import contextlib
 import re
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,13 +17,22 @@ from support import IMAGE, ROOT, STARTER
 
 from cxr import machine
 from cxr.inference.predictor import Predictor
-from cxr.web import interface, limits, zero_gpu
+from cxr.model import examples
+from cxr.web import interface, limits, temporary, zero_gpu
+from cxr.web.page import intake
 
 
 @pytest.fixture(scope="module")
-def own() -> Predictor:
-    """A predictor that tests of this module may break."""
-    return Predictor(STARTER)
+def own(tmp_path_factory) -> Predictor:
+    """A predictor that tests of this module may break, of a folder with an example of its own."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    for path in STARTER.iterdir():
+        (folder / path.name).symlink_to(path)
+    own_examples = folder / "examples"
+    own_examples.mkdir()
+    shutil.copy(IMAGE, own_examples / "00000001_000.png")
+    (own_examples / "examples.csv").write_text("file,labels,source\n00000001_000.png,Mass,A test\n")
+    return Predictor(folder)
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +85,16 @@ def test_lists_wait_for_lists_and_images_for_images(served):
     assert queues["predict_many"] == queues["answer"] == ("list", 1)
 
 
+def test_examples_of_the_model_come_first_and_are_served(served, asks, own):
+    """Wherever its folder lies; nothing else of the folder is served."""
+    chosen = intake._chooser(examples.find(own.folder))
+    first, second = (chosen(gr.EventData(None, {"number": number})) for number in range(2))
+    assert first == str(own.folder / "examples" / "00000001_000.png")
+    assert Path(second).parent == examples.PROJECT
+    assert asks.get(f"/file={first}").content == IMAGE.read_bytes()
+    assert asks.get(f"/file={own.folder / 'config.json'}").status_code == 403
+
+
 def test_session_is_kept_for_those_who_name_one(served, asks):
     """A caller such as curl names none, can never come back to it, and leaves none."""
     sessions = served.app.state_holder
@@ -122,3 +145,22 @@ def test_function_for_zero_gpu_is_declared_there_alone(monkeypatch, value, decla
         monkeypatch.setenv("SPACES_ZERO_GPU", value)
     zero_gpu.declare()
     assert len(found) == declared
+
+
+def test_files_and_predictions_are_dropped_within_the_hour(served, monkeypatch):
+    """A look each minute at what will be too old by the next one, Gradio's files among it."""
+    asked: list[Any] = []
+
+    @contextlib.asynccontextmanager
+    async def sweeping(*arguments: Any) -> AsyncIterator[None]:
+        asked.append(arguments)
+        yield
+
+    async def serve() -> None:
+        async with interface.LAUNCH["app_kwargs"]["lifespan"](served.app):
+            pass
+
+    monkeypatch.setattr(temporary, "sweeping", sweeping)
+    asyncio.run(serve())
+    assert asked == [(60, 3540, served.recent.drop_old)]
+    assert served.delete_cache == (60, 3540)

@@ -132,6 +132,11 @@ def test_table_can_be_listened_to(done):
     assert done.locator("#batch-status [role=status]").count() == 1
 
 
+def test_tab_says_how_many_images_it_takes(done):
+    """The first of a longer list are taken, which is said again when it happens."""
+    assert f"up to {limits.MAX_LISTED} images" in done.inner_text("#batch-how")
+
+
 def test_rows_are_in_the_language_of_the_page(done):
     """A switch of the language is enough, with no new answer."""
     done.get_by_role("button", name="中文").click()

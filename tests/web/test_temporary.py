@@ -1,5 +1,7 @@
 """The files that the page deletes while it is served, and those that it keeps."""
 
+import asyncio
+import gc
 import os
 import subprocess
 import sys
@@ -96,3 +98,29 @@ def test_heatmaps_of_two_visitors_have_files_of_their_own(tmp_path, monkeypatch)
         assert Path(path).is_relative_to(tmp_path / "served")
         assert Path(path).suffix == ".png"
         assert np.array_equal(np.asarray(Image.open(path)), image)
+
+
+@pytest.mark.parametrize("mine", [True, False])
+def test_serving_sweeps_its_own_folder_and_no_other(tmp_path, monkeypatch, mine):
+    """What was there before stays; what comes goes at its age; each look is told to the page."""
+    monkeypatch.setattr(temporary, "_own", tmp_path if mine else None)
+    before, upload = tmp_path / "logo.png", tmp_path / "upload.png"
+    before.touch()
+    looks: list[bool] = []
+
+    async def serve() -> None:
+        async with temporary.sweeping(0.05, 1, lambda: looks.append(upload.exists())):
+            await asyncio.sleep(0.1)
+            upload.touch()
+            await asyncio.sleep(0.1)
+            assert upload.exists()
+            await asyncio.sleep(1.4)
+        seen = len(looks)
+        await asyncio.sleep(0.15)
+        assert len(looks) == seen
+
+    asyncio.run(serve())
+    gc.unfreeze()
+    assert True in looks
+    assert upload.exists() != mine
+    assert before.exists()
