@@ -98,6 +98,8 @@ def test_facts_of_the_run_are_listed():
     said = "Device `cuda`; images a second `310`; recipe `article`; commit of the code `abc`."
     assert said in sentences(run).splitlines()
     assert "Recipe `article`." in sentences({"recipe": "article"}).splitlines()
+    text = card(pooling="its mean", training={"boxes": "Boxes were learned."})
+    assert "from nothing else (its mean). Boxes were learned." in text
 
 
 @pytest.mark.parametrize(("times", "said"), [(2.9, False), (3.1, True)])
@@ -138,7 +140,7 @@ def test_mean_share_is_over_the_findings_whose_precision_is_defined():
 def test_summary_counts_the_images(images, small):
     """A model of fewer than 10,000 images is called small."""
     text = card(training={"images": images, "train_images": 700, "patients": 50, "data": "a.zip"})
-    assert text.count("A small model: ") == small
+    assert text.count("A small model: `none` at 32 px") == small
     assert f"{images:,} images of NIH ChestX-ray14, of which 700 trained it." in text
     assert f"{images:,} frontal chest X-rays of 50 patients of" in text
     assert "(data: `a.zip`)" in text

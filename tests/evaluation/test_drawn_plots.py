@@ -86,6 +86,7 @@ def test_roc_curves_are_those_of_scikit_learn(evaluation):
         assert len({line.get_color() for line in axis.lines[:5]}) == 5
         assert data(axis.lines[5]).tolist() == [[0, 1], [0, 1]]
         assert axis.get_xlabel() == "1 - specificity"
+        assert axis.get_xlim() == axis.get_ylim() == (-0.01, 1.01)
         assert len(axis.get_legend().get_texts()) == 5
     assert [axis.get_ylabel() for axis in figure.axes] == ["sensitivity", "", ""]
 
@@ -148,6 +149,8 @@ def test_threshold_cells_show_what_each_threshold_flags(evaluation):
                 assert shares[at] == pytest.approx(expected)
         assert line_of(axis, "chosen")[0].tolist() == [chosen, chosen]
         assert axis.get_xlim()[1] >= max(score.max(), chosen)
+        assert axis.get_ylim() == (0, 1.02)
+        assert [t.get_text() for t in axis.get_yticklabels()] == ["0", "1"]
     *_, last = figure.axes
     assert not last.axison
     names = [text.get_text() for text in last.get_legend().get_texts()]
@@ -172,6 +175,8 @@ def test_accuracy_plot_names_the_model_and_the_constant_answers(evaluation):
     ):
         assert set(line_of(axis, f"{name} ({100 * value:.1f} %)")[1]) == {value}
         assert axis.get_ylim()[0] < value
+    assert axis.get_ylim()[0] < accuracies.max() - 0.05
+    assert axis.get_ylim()[1] == 1
     assert len({line.get_linestyle() for line in axis.lines[2:]}) == 2
     assert len(axis.get_legend().get_texts()) == 4
     assert title(axis)[1:] == ("threshold (probability)", "accuracy over 15 labels")
@@ -289,6 +294,7 @@ def test_batch_shows_images_with_their_labels_and_boxes(drawn, tmp_path):
     for axis, image in zip(axes, images, strict=False):
         assert np.array_equal(axis.images[0].get_array(), image[0])
         assert axis.images[0].get_clim() == (0, 1)
+        assert axis.images[0].get_cmap().name == "gray"
     [frame] = axes[0].patches
     assert frame.get_bbox().bounds == pytest.approx((0.6, 0.2, 0.2, 0.3))
     assert not axes[1].patches

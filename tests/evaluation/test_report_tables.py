@@ -41,6 +41,11 @@ def est(found) -> str:
 
 def test_header_says_what_was_measured(report):
     """The model, the data, the number of images and patients, the split and the date."""
+    seen = Parsed(
+        html_report.render(FULL.model_copy(update={"notes": ["One.", "Two."]}), {}, NOWHERE)
+    ).text
+    assert "Notes One. Two. " in seen
+    assert "PPV and NPV are at NIH's prevalence;" in seen
     seen = Parsed(report).text
     assert "Evaluation of models/starter on my-images" in seen
     assert "on my-images , 1,543 images of 320 patients, split: patient ; 2025-11-23" in seen
