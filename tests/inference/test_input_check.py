@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
 from support import ROOT
 
 from benchmarks.ood_images import KINDS, measure
@@ -88,6 +89,43 @@ def test_no_image_is_measured_by_a_fit_that_knows_its_patient(monkeypatch):
         assert (known[::2] == known[1::2]).all()
 
 
+def test_distance_is_that_of_a_probabilistic_pca():
+    """It is the logarithm of the Mahalanobis distance under scikit-learn's model of the images."""
+    random = np.random.default_rng(0)
+    vectors = random.standard_normal((200, 12)) * np.linspace(1, 4, 12) + 3
+    others = random.standard_normal((7, 12)) * 5
+    found = fit_input_check.fit_distance(vectors.astype("f4"), 5).logarithm(others)
+    away, inverse = others - vectors.mean(0), np.linalg.inv(PCA(5).fit(vectors).get_covariance())
+    expected = np.log(np.einsum("nd,de,ne->n", away, inverse, away)) / 2
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_few_images_give_few_directions():
+    """A direction needs four images; one in which no image differs does not count as infinite."""
+    vectors = np.random.default_rng(0).standard_normal((20, 12)).astype("f4")
+    vectors[:, 3] = 1
+    fitted = fit_input_check.fit_distance(vectors, 128)
+    assert fitted.axes.shape == (12, 5)
+    assert np.isfinite(fitted.logarithm(vectors + np.eye(12, dtype="f4")[3])).all()
+
+
+def test_limits_are_exceeded_by_the_promised_shares():
+    """Of new images like those of the training, 1 % get a warning or worse, 0.1 % are rejected."""
+
+    def drawn(count: int, seed: int) -> dict[str, np.ndarray]:
+        random = np.random.default_rng(seed)
+        sizes = zip(input_check.PARTS, (140, 80, 140), strict=True)
+        return {part: random.standard_normal((count, size)).astype("f4") for part, size in sizes}
+
+    judge = fit_input_check.fit(drawn(1600, 0), np.arange(1600) // 2, drawn(800, 1), seed=0)
+    new = drawn(20_000, 2)
+    scores = sum(np.maximum(judge.distances[part](new[part]), 0) for part in input_check.PARTS)
+    assert np.mean(scores > judge.warn_above) == pytest.approx(0.01, abs=0.004)
+    assert np.mean(scores > judge.reject_above) == pytest.approx(0.001, abs=0.001)
+    for part in input_check.PARTS:
+        assert judge.distances[part](new[part]).std() == pytest.approx(1, abs=0.1)
+
+
 @pytest.mark.parametrize(("quarters", "turn_back"), [(1, 3), (2, 2)])
 def test_an_image_that_is_inverted_and_turned_is_called_both(predictor, quarters, turn_back):
     image = imaging.read_image(ROOT / "examples" / "chest_rg1.png")
@@ -166,10 +204,37 @@ def test_the_limit_of_a_rare_share_is_found_from_few_images():
     assert limit == pytest.approx(2.0 * np.log(1000), rel=0.1)
 
 
-def test_few_images_leave_a_folder_without_input_check(tmp_path):
-    rows = np.arange(fit_input_check.MIN_IMAGES - 1)
-    assert fit_input_check.write(tmp_path, _no_run, _no_run, rows, rows, rows) is None
+@pytest.mark.parametrize(("train", "valid"), [(99, 99), (100, 19)])
+def test_few_images_leave_a_folder_without_input_check(tmp_path, train, valid):
+    rows = np.arange(train + valid)
+    sets = (rows[:train], rows[train:])
+    assert fit_input_check.write(tmp_path, _no_run, _no_run, rows, *sets) is None
     assert not (tmp_path / INPUT_CHECK).exists()
+
+
+def test_input_check_is_fitted_to_the_sets_and_patients_it_is_given(tmp_path, fitted, monkeypatch):
+    """Training rows with their patients, and validation rows; the limits found are written."""
+    given: list = []
+    monkeypatch.setattr(fit_input_check, "fit", lambda *some: given.extend(some) or fitted[0])
+    images = np.random.default_rng(0).uniform(0, 1, (120, 1, 32, 32)).astype(np.float32)
+    rows, patients = np.random.default_rng(1).permutation(120), np.arange(120) // 3
+    train, valid = np.sort(rows[:100]), np.sort(rows[100:])
+    entry = fit_input_check.write(
+        tmp_path, _run, images.__getitem__, patients, train, valid, seed=4
+    )
+    of_train, of_patients, of_valid, seed = given
+    for found, some in ((of_train, train), (of_valid, valid)):
+        assert np.array_equal(found["embedding"], images[some, 0, 0, :SIZE])
+        layouts, edges = zip(
+            *(input_check.describe(image) for image in images[some, 0]), strict=True
+        )
+        assert np.array_equal(found["layout"], np.stack(layouts))
+        assert np.array_equal(found["edges"], np.stack(edges))
+    assert np.array_equal(of_patients, patients[train])
+    assert seed == 4
+    assert entry is not None
+    assert (entry.warn_above, entry.reject_above) == (fitted[0].warn_above, fitted[0].reject_above)
+    assert entry.warn_above < entry.reject_above
 
 
 def test_what_training_writes_is_what_serving_reads(tmp_path):

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,33 @@ TESTED = {"bash", "sh", "python", "js", "html", "json", "csv", "text"}
 def test_generated_blocks_are_up_to_date(page):
     """What is between the marks of a document is what docs/build.py generates."""
     assert BUILD.render(page) == documents.text(page)
+
+
+def test_building_writes_the_pages_and_the_card(monkeypatch, tmp_path):
+    """What lies between the marks is replaced, all else stays; the card lies beside the model."""
+    page = tmp_path / "page.md"
+    page.write_text("a\n<!-- one -->\nold\n<!-- /one -->\nb\n<!-- two -->\n<!-- /two -->\nc\n")
+    shutil.copytree(BUILD.STARTER, tmp_path / "starter")
+    (tmp_path / "starter" / "README.md").write_text("old")
+    blocks = {"one": lambda: "new\nlines", "two": lambda: "2"}
+    monkeypatch.setattr(BUILD, "BLOCKS", {page: blocks})
+    monkeypatch.setattr(BUILD, "STARTER", tmp_path / "starter")
+    BUILD.main()
+    assert page.read_text() == (
+        "a\n<!-- one -->\nnew\nlines\n<!-- /one -->\nb\n<!-- two -->\n2\n<!-- /two -->\nc\n"
+    )
+    card = documents.text(ROOT / "models" / "starter" / "README.md")
+    assert (tmp_path / "starter" / "README.md").read_text() == card
+
+
+@pytest.mark.parametrize("text", ["", "<!-- one -->\n", "<!-- one -->\n<!-- /one -->\n" * 2])
+def test_page_without_its_block_is_an_error(monkeypatch, tmp_path, text):
+    """A block that is missing, cut off or there twice is not passed over."""
+    page = tmp_path / "page.md"
+    page.write_text(text)
+    monkeypatch.setattr(BUILD, "BLOCKS", {page: {"one": lambda: "new"}})
+    with pytest.raises(ValueError, match=r"page.md must have the block 'one' exactly once"):
+        BUILD.render(page)
 
 
 @pytest.mark.parametrize("page", documents.PAGES, ids=lambda page: page.name)

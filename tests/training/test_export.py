@@ -1,5 +1,6 @@
 """The exported forms of a network compute the same, and say nothing of where they were made."""
 
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from support import ROOT, planted
+from safetensors.torch import load_file
+from support import ROOT, STARTER, planted
 
 from cxr import imaging
 from cxr.datasets import splits
@@ -88,6 +90,23 @@ def test_export_that_differs_is_rejected(run, shift):
         network.fine.bias += shift
     with pytest.raises(export.ExportError, match="differs"):
         export._check_parity(network, run.folder / "model.onnx", images)
+
+
+def test_failed_export_keeps_the_weights(tmp_path, monkeypatch):
+    """The weights are written first; an ONNX file that was found wrong is not left there."""
+    # An exporter that writes another network.
+    monkeypatch.setattr(
+        torch.onnx,
+        "export",
+        lambda _net, _args, path, **_: shutil.copy(STARTER / "model.onnx", path),
+    )
+    network = net.HeatmapNet(pretrained=False)
+    network.log_sharpness.data.fill_(0.5)
+    images = np.random.default_rng(0).random((2, 1, 320, 320), np.float32)
+    with pytest.raises(export.ExportError, match=r"are kept in model.safetensors"):
+        export.export(network, 320, tmp_path, images)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
+    assert (load_file(tmp_path / "model.safetensors")["log_sharpness"] == 0.5).all()
 
 
 def load_fastai(folder: Path, monkeypatch: pytest.MonkeyPatch):
