@@ -166,6 +166,14 @@ def test_what_does_not_fit_is_said_in_a_sentence(asks, sent, endpoint, data, wor
     assert "Traceback" not in stream
 
 
+@pytest.mark.parametrize("stated", ["", None])
+def test_empty_prevalence_is_nihs(asks, sent, stated):
+    """As a form sends it in which nobody wrote anything."""
+    stream = called(asks, "analyze", sent, stated)
+    assert stream.startswith("event: complete")
+    assert '"prevalence": "nih"' in stream
+
+
 def test_client_is_told_the_sentence(client):
     """gradio_client raises with it, and not with a remark on Gradio's settings."""
     with pytest.raises(AppError, match="This request does not fit: a value is missing or has"):
