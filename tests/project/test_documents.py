@@ -46,7 +46,9 @@ def test_building_writes_the_pages_and_the_card(monkeypatch, tmp_path):
     assert (tmp_path / "starter" / "README.md").read_text() == card
 
 
-@pytest.mark.parametrize("text", ["", "<!-- one -->\n", "<!-- one -->\n<!-- /one -->\n" * 2])
+@pytest.mark.parametrize(
+    "text", ["", "<!-- one -->\n", "<!-- /one -->\n", "<!-- one -->\n" * 2 + "<!-- /one -->\n"]
+)
 def test_page_without_its_block_is_an_error(monkeypatch, tmp_path, text):
     """A block that is missing, cut off or there twice is not passed over."""
     page = tmp_path / "page.md"

@@ -1,5 +1,6 @@
 """The learner: which weights move, at which rates, and with which decay."""
 
+import inspect
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,13 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from fastai import optimizer
 from fastai.callback.core import Callback
 from fastai.learner import Learner
+from sklearn.metrics import roc_auc_score
 
 from cxr.datasets import boxes
 from cxr.training import checkpoint, learner, loaders
 from cxr.training.augment import Augmentation
-from cxr.training.callbacks import WeightAverage
+from cxr.training.callbacks import MeanAuroc, WeightAverage
 from cxr.training.checkpoint import Progress
 from cxr.training.loaders import Images
 from cxr.training.net import HeatmapNet
@@ -187,6 +190,34 @@ def test_checkpoint_holds_the_whole_progress(trained):
     assert found is not None
     assert (found.rate, found.phase, found.epochs) == (0.01, "unfrozen", 2)
     assert [row["phase"] for row in found.history] == trained.history.phase.to_list()
+
+
+def test_optimiser_has_fastais_defaults(learn):
+    """torch's AdamW runs with the moments and the epsilon of fastai's Adam."""
+    learn.create_opt()
+    defaults = {name: p.default for name, p in inspect.signature(optimizer.Adam).parameters.items()}
+    for group in learn.opt.opt.param_groups:
+        assert group["betas"] == (defaults["mom"], defaults["sqr_mom"])
+        assert group["eps"] == defaults["eps"]
+
+
+def test_metric_is_the_mean_over_labels_that_differ():
+    """All batches since the last reset count; a label that no image or every image has does not."""
+    metric, random = MeanAuroc(), np.random.default_rng(0)
+    for _ in range(2):  # the second pass forgets the first
+        targets = random.integers(0, 2, (20, 3)).astype(np.float32)
+        targets[:, 1] = 0
+        logits = random.normal(targets, 1).astype(np.float32)
+        metric.reset()
+        for batch in (slice(0, 8), slice(8, 20)):
+            pred, wanted = (torch.from_numpy(part[batch]) for part in (logits, targets))
+            metric.accumulate(SimpleNamespace(pred=pred, yb=(wanted,), to_detach=torch.Tensor.cpu))
+        expected = [roc_auc_score(targets[:, k], logits[:, k]) for k in (0, 2)]
+        assert metric.value == pytest.approx(np.mean(expected), abs=1e-6)
+    metric.reset()
+    nothing = torch.zeros(4, 3)
+    metric.accumulate(SimpleNamespace(pred=nothing, yb=(nothing,), to_detach=torch.Tensor.cpu))
+    assert np.isnan(metric.value)
 
 
 def test_found_rate_is_a_short_number_and_names_itself(learn, capsys):
