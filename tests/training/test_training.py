@@ -131,6 +131,37 @@ def test_thresholds_of_the_default_recipe_differ(run):
     assert len(set(thresholds.values())) == len(thresholds)
 
 
+def test_config_tells_of_this_training(run):
+    """Record and prevalences are of the options and the training images of this run."""
+    config, train = model_folder.load(run.folder), run.images_of(splits.TRAIN)
+    told = config.training
+    assert (told["epochs"], told["freeze_epochs"], told["learning_rate"]) == (8, 1, 5e-3)
+    assert told["train_images"] == len(train)
+    assert told["images_per_second"] > 0
+    labels = pd.read_csv(run.data / "sample_labels.csv").set_index("Image Index")["Finding Labels"]
+    masses = labels[train].str.contains("Mass").sum()
+    assert config.prevalence["training"]["Mass"] == pytest.approx((masses + 0.5) / (len(train) + 1))
+
+
+def test_history_has_every_epoch_and_ends_well(run):
+    """The head's epoch comes first; the losses fall."""
+    history = pd.read_csv(run.folder / "history.csv")
+    assert history.phase.to_list() == ["frozen", *["unfrozen"] * 8]
+    assert history.valid_loss.iloc[-1] < history.valid_loss.iloc[0]
+    assert history.mean_auroc.iloc[-1] > 0.9
+
+
+def test_input_check_knows_the_training_images(run):
+    """The embedding's distance is measured from the mean of the training images."""
+    predictor, embeddings = Predictor(run.folder), []
+    for name in run.images_of(splits.TRAIN):
+        pixels = imaging.resize(imaging.read_image(run.data / "images" / name), planted.SIDE)
+        embeddings.extend(predictor.run(pixels[None, None]).embedding)
+    with np.load(run.folder / "input_check.npz") as arrays:
+        found = arrays["embedding_mean"]
+    np.testing.assert_allclose(found, np.mean(embeddings, 0), atol=1e-4)
+
+
 @pytest.fixture(scope="module")
 def article(tmp_path_factory) -> Path:
     """The folder of a very short run of the article's recipe."""
