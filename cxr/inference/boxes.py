@@ -91,19 +91,27 @@ def _interpolation(cells: int, parts: int) -> np.ndarray:
 
 
 def _region_of_peak(high: np.ndarray, peak: int) -> np.ndarray:
-    """The high cells, bool [h, w], that are connected with the cell of flat index `peak`."""
-    region = np.zeros_like(high)
-    region.flat[peak] = True
+    """The high cells, bool [h, w], that are connected with the cell of flat index `peak`.
+
+    The region grows by whole runs of high cells, along rows and columns in turn. This takes a few
+    steps, where growing by single cells would take as many as the region has cells in a row.
+    """
+    # A border, so that no run continues in the next row or column; np.pad takes much longer.
+    padded = np.zeros((high.shape[0] + 2, high.shape[1] + 2), bool)
+    padded[1:-1, 1:-1] = high
+    # All cells of a run have the same number, because only cells that are not high add one.
+    along_rows = np.cumsum(~padded).reshape(padded.shape)
+    along_columns = np.cumsum(~padded.T).reshape(padded.T.shape).T
+    region = np.zeros_like(padded)
+    region[1:-1, 1:-1].flat[peak] = True
     while True:
-        grown = region.copy()
-        grown[1:] |= region[:-1]
-        grown[:-1] |= region[1:]
-        grown[:, 1:] |= region[:, :-1]
-        grown[:, :-1] |= region[:, 1:]
-        grown &= high
-        if np.array_equal(grown, region):
-            return region
-        region = grown
+        size = np.count_nonzero(region)
+        for run in (along_rows, along_columns):
+            reached = np.zeros(padded.size + 1, bool)
+            reached[run[region]] = True
+            region = reached[run] & padded
+        if np.count_nonzero(region) == size:
+            return region[1:-1, 1:-1]
 
 
 def _interval(weights: np.ndarray, rule: BoxRule, typical: float | None) -> tuple[float, float]:

@@ -30,7 +30,8 @@ class MetricsError(ValueError):
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False)
+    # Built when first used: predictions do not need the metrics.
+    model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
 
 
 class Estimate(_Part):
