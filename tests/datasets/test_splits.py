@@ -207,6 +207,14 @@ def test_shared_images_counts_images(name, count):
     assert splits.shared_images(data, split) == 2
 
 
+def test_images_shared_by_validation_and_test_do_not_count():
+    """A patient whose images are in these two sets alone taught the model nothing."""
+    data = data_of([1, 2, 2, 3, 3], ["Mass"] * 5)
+    split = np.array(["train", "valid", "test", "valid", "train"])
+    assert splits.shared_images(data, split) == 1
+    assert splits.shared_images(data, split, "test") == 0
+
+
 # splits.csv -------------------------------------------------------------------------------------
 
 

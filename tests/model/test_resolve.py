@@ -22,8 +22,8 @@ from support.fetching import (
 )
 from support.hub_standin import GUEST, TOKEN, Repository
 
-from cxr.model import resolve
-from cxr.model.errors import HubError, ModelFolderError
+from cxr.model import download, resolve
+from cxr.model.errors import HubAway, HubError, ModelFolderError
 from cxr.model.resolve import STARTER, Model
 
 
@@ -174,3 +174,24 @@ def test_model_that_does_not_fit_is_rejected(hub, tmp_path, files, words):
     """A repository whose files do not fit together is rejected with a message."""
     hub.put("owner/broken", files)
     assert re.search(words, sentence_of(predict(hub, tmp_path, "owner/broken")))
+
+
+@pytest.mark.parametrize(("is_cached", "least", "most"), [(True, 1, 3), (False, 8, 20)])
+def test_hub_gets_less_time_with_a_model_in_the_cache(
+    is_cached, least, most, monkeypatch, tmp_path
+):
+    """A start is not held up where there is a model to fall back on; else a slow Hub may answer."""
+    waited = []
+
+    def is_away(name, patience):
+        waited.append(patience)
+        raise HubAway("slow")
+
+    monkeypatch.setattr(download, "find_cached", lambda name: tmp_path if is_cached else None)
+    monkeypatch.setattr(download, "download", is_away)
+    if is_cached:
+        assert resolve.find(NAME).folder == tmp_path
+    else:
+        with pytest.raises(HubAway):
+            resolve.find(NAME)
+    assert least <= waited[0] <= most
