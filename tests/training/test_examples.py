@@ -199,13 +199,14 @@ def test_rejected_image_is_not_offered(again, monkeypatch):
     assert len(names(folder)) == 1 + len(others)
 
 
-def test_image_of_a_patient_that_was_seen_is_not_offered(again):
+@pytest.mark.parametrize("other", [splits.TRAIN, splits.VALID])
+def test_image_of_a_patient_that_was_seen_is_not_offered(again, other):
     """Split image by image, test images whose patient is in another set are left out."""
     folder, predictor, data, split = again
     patients = data.table.patient.to_numpy()
     shown = data.table.set_index("image").patient[names(folder)].to_list()
-    for patient in shown:  # one of the patient's two images is moved to the training images
-        split[np.flatnonzero(patients == patient)[0]] = splits.TRAIN
+    for patient in shown:  # one of the patient's two images is moved to the other set
+        split[np.flatnonzero(patients == patient)[0]] = other
     examples.write(folder, predictor, data, split)
     now = data.table.set_index("image").patient[names(folder)]
     assert len(now)

@@ -102,6 +102,17 @@ def test_interrupted_run_says_how_to_resume(monkeypatch, capsys):
     assert "Resume with --output mine --resume." in capsys.readouterr().err
 
 
+def test_export_that_differs_stops_with_a_sentence(monkeypatch, capsys):
+    """The user reads where the weights are kept, not a traceback, and the status is 1."""
+
+    def differs(_settings):
+        raise run.ExportError("The weights are kept in model.safetensors.")
+
+    monkeypatch.setattr(run, "train", differs)
+    assert train.main(["--data", "d", "--output", "mine"]) == 1
+    assert capsys.readouterr().err == "Stopped: The weights are kept in model.safetensors.\n"
+
+
 def test_processes_on_several_machines_are_rejected(monkeypatch, capsys):
     """They would not share the decoded images; the message names accelerate's option."""
     monkeypatch.setenv("WORLD_SIZE", "4")
