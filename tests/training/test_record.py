@@ -9,8 +9,9 @@ from support import STARTER
 
 from cxr.datasets.boxes import Boxes
 from cxr.model import model_folder
-from cxr.training import checkpoint, output, record, run
-from cxr.training.checkpoint import CheckpointError
+from cxr.training import checkpoint, choose, loaders, output, record, run
+from cxr.training.checkpoint import CheckpointError, Progress
+from cxr.training.net import HeatmapNet
 
 UNTRAINED = {"epochs": 0, "freeze_epochs": 0}
 
@@ -150,6 +151,28 @@ def test_network_to_start_from_needs_its_own_backbone(settings):
     words = "backbone 'tf_efficientnet_lite0'; name it with --arch"
     with pytest.raises(ValueError, match=words):
         run._make_net(replace(settings, arch="resnet18", start=(STARTER,)))
+
+
+class Begun(Exception):
+    """Stands for the training, which these tests leave out."""
+
+
+@pytest.mark.parametrize("start", [(), (STARTER,)])
+def test_training_from_another_keeps_its_biases(settings, loaded, monkeypatch, start):
+    """A new head begins at the prevalence; that of an earlier network keeps what it learned."""
+
+    def begin(*_, **__):
+        raise Begun
+
+    monkeypatch.setattr(loaders, "make_dls", begin)
+    network = HeatmapNet(pretrained=False)
+    bias = network.fine.bias.detach()  # shares the memory of the network's
+    bias.fill_(0.25)
+    with pytest.raises(Begun):
+        run._fit(replace(settings, start=start), network, loaded, Progress({}))
+    shares = choose.prevalence(loaded.data.targets[loaded.rows("train")])
+    expected = np.full(len(shares), 0.25) if start else np.log(shares / (1 - shares))
+    assert bias.numpy() == pytest.approx(expected, abs=1e-5)
 
 
 def _save(settings, loaded) -> Path:

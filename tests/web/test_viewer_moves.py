@@ -55,6 +55,21 @@ def test_keys_zoom_at_the_middle_and_move_the_view(viewer, frame):
     assert viewer.locator('[data-part="invert"]').get_attribute("aria-pressed") == "true"
 
 
+def test_image_is_moved_to_its_far_corner_and_no_further(viewer, frame):
+    """Each axis ends at the border on its side, also where the image is not square."""
+    viewer.locator(".viewport").focus()
+    width, height = viewer.evaluate(
+        "(({ clientWidth, clientHeight }) => [clientWidth, clientHeight])"
+        "(document.querySelector('.viewport'))"
+    )
+    assert height > width + 5
+    viewer.keyboard.press("=")
+    for key in ("ArrowRight", "ArrowDown"):
+        for _ in range(20):
+            viewer.keyboard.press(key)
+    assert at(viewer) == near(1.5, -0.5 * width, -0.5 * height)
+
+
 def test_buttons_that_can_do_nothing_are_off(viewer):
     """Zooming out of the whole image, and in beyond eight times."""
     tools = {
