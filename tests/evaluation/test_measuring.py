@@ -42,6 +42,7 @@ def measured(tmp_path_factory):
     (data / "images" / BROKEN).write_bytes(b"no image")
     with (data / "BBox_List_2017.csv").open("a", newline="") as file:
         csv.writer(file).writerow(["00000001_000.png", "Mass", 100, 200, 300, 400])
+        csv.writer(file).writerow(["00000002_000.png", "Mass", 500, 600, 200, 100])
     model = model_of(folder / "model", *SEEN)
     shown = {"moved": []}
     replace = os.replace
